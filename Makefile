@@ -1,0 +1,80 @@
+# rebootless.patching: `make demo` shows it, `make test` tests it. `make help` lists the rest.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/collections
+export PYTHONPATH := $(CURDIR)/build/collections
+BIN := .venv/main/bin
+PYTEST := $(BIN)/python -m pytest -q
+
+.PHONY: help env-run env-test env-oldest env-between env-importer demo test lint units units-between fleet browser \
+	collection-lint sanity docs-lint importer coverage oldest mutants bench clean
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{sub(/:.*/, "", $$1); printf "  make %-16s %s\n", $$1, $$2}'
+
+env-run:
+	@python=$$(tools/find-python) && "$$python" tools/bootstrap.py main run
+
+env-test:
+	@python=$$(tools/find-python) && "$$python" tools/bootstrap.py main run test
+
+env-oldest:
+	@python=$$(tools/find-python 3.11) && "$$python" tools/bootstrap.py oldest oldest
+
+env-between:
+	@python=$$(tools/find-python 3.12) && "$$python" tools/bootstrap.py between units
+
+env-importer:
+	@python=$$(tools/find-python) && "$$python" tools/bootstrap.py importer importer
+
+demo: env-run ## Hotpatch status and pending restarts of twelve simulated hosts
+	@$(BIN)/python tools/demo.py
+
+test: lint units fleet ## Lint, unit tests, and the tests on simulated hosts
+
+lint: env-test ## ruff, mypy (strict on the core), yamllint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	cd build/collections && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p ansible_collections.rebootless.patching.plugins.plugin_utils
+	$(BIN)/yamllint -s .
+
+units: env-test ## Unit tests
+	$(PYTEST) tests/unit
+
+fleet: env-test ## Tests on simulated hosts, PowerShell executed
+	$(PYTEST) tests/fleet
+
+browser: env-test ## The HTML report in a headless Chromium
+	$(PYTEST) tests/browser
+
+collection-lint: env-test ## ansible-lint, profile production
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-lint --profile production --offline --strict
+
+sanity: env-test ## ansible-test sanity, validate-modules on the PowerShell modules included
+	tools/sanity $(BIN)/python
+
+docs-lint: env-test ## antsibull-docs and changelog lint
+	$(BIN)/antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs all .
+	$(BIN)/antsibull-changelog lint
+
+importer: env-test env-importer ## galaxy-importer on the built artifact
+	tools/import-check
+
+coverage: env-test ## Every line of every .ps1 executed, measured by ansible-core's own coverage wrapper
+	$(BIN)/python tools/powershell_coverage.py
+
+units-between: env-between ## Unit tests of the core on Python 3.12
+	.venv/between/bin/python -m pytest -q tests/unit/plugins/plugin_utils
+
+oldest: env-test env-oldest ## Unit tests and a status of the scenario library with the oldest supported ansible-core
+	.venv/oldest/bin/python -m pytest -q tests/unit/plugins
+	REBOOTLESS_CONTROLLER=$(CURDIR)/.venv/oldest/bin $(PYTEST) tests/fleet/test_status.py
+
+mutants: env-test ## Mutation testing of the core; survivors are listed with the reason why each is harmless
+	$(BIN)/python tools/mutants.py
+
+bench: env-test ## Time of a status for 12, 50 and 200 simulated hosts beside win_ping
+	$(BIN)/python tests/performance/bench_status.py
+
+clean: ## Remove everything generated
+	rm -rf .venv build tests/output mutants rebootless-status .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,157 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The status of a fleet: terminal table, HTML, Markdown, JSON. Documentation: plugins/modules/fleet_report.py."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.utils.display import Display
+from ansible_collections.rebootless.patching.plugins.plugin_utils import (
+    collector,
+    pending_reboot,
+    query,
+    report,
+    status,
+)
+
+SPEC = {
+    "azure_var": {"type": "str", "default": "rebootless_azure"},
+    "classes": {
+        "type": "list",
+        "elements": "str",
+        "choices": list(pending_reboot.CLASSES),
+        "default": list(pending_reboot.DEFAULT_CLASSES),
+    },
+    "dest": {"type": "path", "required": True},
+    "hosts": {"type": "list", "elements": "str"},
+    "now": {"type": "str"},
+    "query": {"type": "str"},
+    "release_table": {"type": "path"},
+    "release_table_extend": {"type": "path"},
+    "result_var": {"type": "str", "required": True},
+    "show": {"type": "bool", "default": True},
+    "validate_only": {"type": "bool", "default": False},
+}
+NO_ANSWER = {"kind": "failed", "message": "No result was recorded for this host."}
+
+
+def version() -> str:
+    """The collection's version, from its manifest when installed, else from galaxy.yml."""
+    root = Path(__file__).resolve().parents[2]
+    manifest = root / "MANIFEST.json"
+    if manifest.exists():
+        return str(json.loads(manifest.read_text(encoding="utf-8"))["collection_info"]["version"])
+    lines = (root / "galaxy.yml").read_text(encoding="utf-8").splitlines()
+    return next(line.partition(":")[2].strip() for line in lines if line.startswith("version:"))
+
+
+def write(path: Path, text: str) -> None:
+    """Put a file in place whole or not at all.
+
+    :raises AnsibleActionFail: naming the file
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as scratch:
+            scratch.write(text)
+        Path(scratch.name).chmod(0o644)
+        os.replace(scratch.name, path)
+    except OSError as error:
+        raise AnsibleActionFail(f"dest: {path} cannot be written: {error.strerror}.") from error
+
+
+class ActionModule(collector.SignalsAction):
+    """Judge what the hosts answered, render it, and say by failing when hosts were not reached."""
+
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the task."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        arguments = self.options(SPEC)
+        table = collector.release_table(arguments["release_table"], arguments["release_table_extend"])
+        collector.moment(arguments["now"], "now")
+        self.select([], arguments["query"])
+        if arguments["validate_only"]:
+            return result | {"changed": False, "summary": None, "changes": [], "files": {}, "not_reached": []}
+        variables = (task_vars or {}).get("hostvars", {})
+        names = arguments["hosts"]
+        if names is None:
+            names = [name for name in variables if arguments["result_var"] in variables[name]]
+        if not names:
+            raise AnsibleActionFail(
+                "No host was asked: no host of the inventory matches, so there is nothing to report."
+            )
+        hosts = [self.judge(name, variables[name], table, arguments) for name in sorted(names)]
+        shown = self.select(hosts, arguments["query"])
+
+        dest = Path(arguments["dest"])
+        history = self.history(dest / "history.json")
+        previous = [one for one in history.values() if one["name"] in names or one["name"] not in variables]
+        generated = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        facts: dict[str, Any] = {"generated_at": generated, "version": version(), "table": table.about()}
+        whole = report.document(hosts, previous=previous or None, **facts)
+        view = whole
+        if arguments["query"]:
+            selected = {host["name"] for host in shown}
+            view = report.document(shown, query=arguments["query"], **facts)
+            view["changes"] = [change for change in whole["changes"] if change["name"] in selected]
+        if arguments["show"]:
+            width = shutil.get_terminal_size((160, 24)).columns
+            Display().display("\n" + report.terminal(view, width))
+        files = {kind: str(dest / f"status.{kind}") for kind in ("html", "json", "md")}
+        if not self._task.check_mode:
+            write(Path(files["json"]), json.dumps(whole, indent=1, sort_keys=True) + "\n")
+            write(Path(files["html"]), report.html(view))
+            write(Path(files["md"]), report.markdown(view))
+            remembered = {one["name"]: one for one in previous} | self.remembered(hosts)
+            write(dest / "history.json", json.dumps(history | remembered, indent=1, sort_keys=True) + "\n")
+
+        lost = [host["name"] for host in hosts if not host["reached"]]
+        result.update(changed=False, summary=view["summary"], changes=view["changes"], files=files, not_reached=lost)
+        if lost:
+            result.update(failed=True, msg=f"{len(lost)} of {len(hosts)} hosts could not be asked: {', '.join(lost)}.")
+        return result
+
+    @staticmethod
+    def select(hosts: list[dict[str, Any]], expression: str | None) -> list[dict[str, Any]]:
+        """The hosts that a JMESPath expression selects; all without one.
+
+        :raises AnsibleActionFail: pointing at the place in a bad expression
+        """
+        try:
+            return query.select(hosts, expression) if expression else hosts
+        except query.QueryError as error:
+            raise AnsibleActionFail(f"query: {error}") from error
+
+    @staticmethod
+    def judge(name: str, variables: Mapping[str, Any], table: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """One host of the status, from the result that the status play has registered."""
+        answer = variables.get(arguments["result_var"]) or {}
+        signals = answer.get("signals")
+        trouble = answer.get("problem")
+        if signals is None and trouble is None:
+            trouble = collector.problem(answer["msg"]) if answer.get("msg") else NO_ANSWER
+        now = collector.moment(answer.get("judged_at") or arguments["now"], "now")
+        azure = variables.get(arguments["azure_var"])
+        return status.host_status(name, signals, trouble, table, now, azure=azure, classes=arguments["classes"])
+
+    @staticmethod
+    def history(path: Path) -> dict[str, dict[str, Any]]:
+        """What each host's last status said, `{name: {name, state, track, reached}}`; empty on a first run."""
+        return dict(collector.read_json(str(path), "dest")) if path.exists() else {}
+
+    @staticmethod
+    def remembered(hosts: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        """What to compare the next status with; a host that was not reached keeps its last known state."""
+        keys = ("name", "state", "track", "reached", "judged_at")
+        return {host["name"]: {key: host[key] for key in keys} for host in hosts if host["reached"]}

@@ -1,0 +1,35 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What on this host waits for a restart, by class. Documentation: plugins/modules/pending_reboot_info.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, pending_reboot
+
+SPEC = {
+    "cim_timeout": {"type": "int", "default": 20},
+    "classes": {
+        "type": "list",
+        "elements": "str",
+        "choices": list(pending_reboot.CLASSES),
+        "default": list(pending_reboot.DEFAULT_CLASSES),
+    },
+    "on_problem": {"type": "str", "choices": ["fail", "report"], "default": "fail"},
+    "signals": {"type": "dict"},
+}
+
+
+class ActionModule(collector.SignalsAction):
+    """Collect the pending-restart sources, ask the core, return."""
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the task."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        arguments = self.options(SPEC)
+        wanted = {"gather_subset": ["pending"], "cim_timeout": arguments["cim_timeout"]}
+        answer = self.signals(arguments, task_vars or {}, wanted)
+        verdict = pending_reboot.pending_restart(answer.signals, arguments["classes"])
+        result.update(changed=False, problem=answer.problem, **verdict)
+        return result

@@ -1,0 +1,137 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the action plugins share: read a host's signals once, name what went wrong, load the release table.
+
+Not part of the core: this is the only file of plugin_utils that knows Ansible.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible_collections.rebootless.patching.plugins.plugin_utils import releases
+
+TROUBLE: tuple[type[Exception], ...] = (AnsibleError, ConnectionError, TimeoutError)
+try:
+    from requests.exceptions import RequestException
+
+    # The winrm connection lets these through when a host goes away in the middle of a module.
+    TROUBLE += (RequestException,)
+except ImportError:
+    # ssh needs no requests.
+    TROUBLE += ()
+
+COLLECTOR = "rebootless.patching.windows_signals_info"
+
+# Texts of ansible-core and pywinrm on the controller, so never in the host's language.
+PROBLEMS = (
+    ("auth", re.compile(r"credentials were rejected|\b401\b|authenticat|permission denied|InvalidCredentials", re.I)),
+    ("refused", re.compile(r"refused|unreachable|no route|name or service not known|getaddrinfo|resolve", re.I)),
+    ("timeout", re.compile(r"timed out|timeout", re.I)),
+    ("dropped", re.compile(r"aborted|reset by peer|broken pipe|RemoteDisconnected|closed", re.I)),
+)
+
+
+class Answer(NamedTuple):
+    """A host's raw signals, or the problem that kept them away: `{kind, message}`."""
+
+    signals: Mapping[str, Any] | None
+    problem: Mapping[str, str] | None
+
+
+def problem(error: object) -> dict[str, str]:
+    """`{kind: refused|timeout|auth|dropped|failed, message}` of an error, on one line."""
+    text = " ".join(str(error).split())
+    kind = next((name for name, pattern in PROBLEMS if pattern.search(text)), "failed")
+    return {"kind": kind, "message": text[:500]}
+
+
+def moment(value: str | None, option: str) -> datetime:
+    """The time of judgement: ISO 8601 with a zone, or the present.
+
+    :raises AnsibleActionFail: naming the option, the value and what is allowed
+    """
+    if value in (None, ""):
+        return datetime.now(UTC)
+    try:
+        parsed = datetime.fromisoformat(str(value))
+    except ValueError:
+        parsed = None
+    if parsed is None or parsed.tzinfo is None:
+        raise AnsibleActionFail(
+            f"{option}: {value!r} is not a time; give ISO 8601 with a zone, for example 2026-09-20T12:00:00Z."
+        )
+    return parsed.astimezone(UTC)
+
+
+def read_json(path: str, option: str) -> Any:
+    """The content of a JSON file named by an option.
+
+    :raises AnsibleActionFail: naming the option and the file
+    """
+    try:
+        return json.loads(Path(path).expanduser().read_text(encoding="utf-8"))
+    except OSError as error:
+        raise AnsibleActionFail(f"{option}: {path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise AnsibleActionFail(f"{option}: {path} is not JSON: {error}.") from error
+
+
+def release_table(replace: str | None, extend: str | None) -> releases.ReleaseTable:
+    """The release table: the collection's, or the user's file, extended by another file of the user's.
+
+    :raises AnsibleActionFail: naming file, record and field of a broken table
+    """
+    try:
+        data = read_json(replace, "release_table") if replace else releases.shipped()
+        more = read_json(extend, "release_table_extend") if extend else None
+        return releases.ReleaseTable.load(data, extend=more)
+    except releases.TableError as error:
+        source = " and ".join(str(path) for path in (replace, extend) if path) or "the collection's release table"
+        raise AnsibleActionFail(f"{source}: {error}") from error
+
+
+class SignalsAction(ActionBase):
+    """An action plugin that judges a host by its signals: collects them once, or takes them as an option."""
+
+    _supports_check_mode = True
+    _supports_async = False
+
+    def options(self, spec: Mapping[str, Any]) -> dict[str, Any]:
+        """The task's arguments, held against `spec`."""
+        _result, arguments = self.validate_argument_spec(argument_spec=dict(spec))
+        return dict(arguments)
+
+    def collect(self, arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> Answer:
+        """Run the collector on the host, or say why there is no answer. Raises nothing for a host's trouble."""
+        try:
+            result = self._execute_module(module_name=COLLECTOR, module_args=dict(arguments), task_vars=task_vars)
+        except TROUBLE as error:
+            return Answer(None, problem(error))
+        signals = result.get("signals")
+        if result.get("failed") or not isinstance(signals, Mapping):
+            return Answer(None, problem(result.get("msg") or "the collector gave no signals"))
+        return Answer(signals, None)
+
+    def signals(
+        self, arguments: Mapping[str, Any], task_vars: Mapping[str, Any], collector: Mapping[str, Any]
+    ) -> Answer:
+        """What to judge by: the signals given as an option, else the host's own; a problem fails the task if asked to.
+
+        :raises AnsibleConnectionFailure: the host was not reached and `on_problem` is `fail`
+        :raises AnsibleActionFail: the host answered with an error and `on_problem` is `fail`
+        """
+        if arguments["signals"] is not None:
+            return Answer(arguments["signals"], None)
+        answer = self.collect(collector, task_vars)
+        if answer.problem is not None and arguments["on_problem"] == "fail":
+            failure = AnsibleActionFail if answer.problem["kind"] == "failed" else AnsibleConnectionFailure
+            raise failure(answer.problem["message"])
+        return answer

@@ -1,0 +1,248 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What waits for a restart, by class. Sources and their meaning: facts/pending-reboot-and-linux.md section 1.1."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NamedTuple
+
+from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import (
+    UNKNOWN,
+    Signals,
+    Unknown,
+    flag,
+    moment,
+    number,
+    text,
+)
+
+CLASSES = ("servicing", "identity", "management", "file_rename", "legacy")
+DEFAULT_CLASSES = ("identity", "management", "servicing")
+SYSTEM_FOLDERS = re.compile(r"^[a-z]:\\windows\\(system32|syswow64|winsxs|servicing)\\|\\drivers\\", re.IGNORECASE)
+SHOWN_NAMES = 3
+
+
+class Found(NamedTuple):
+    """Something that waits for a restart: what it is, since when where the host tells, whether it blocks updates."""
+
+    detail: str
+    blocks_updates: bool = False
+    since: str | None = None
+
+
+Check = Callable[[Signals, str], "Found | Unknown | None"]
+
+
+def _present(detail: str, *, blocks_updates: bool = False) -> Check:
+    def check(signals: Signals, probe: str) -> Found | Unknown | None:
+        found = signals.flag(probe)
+        if isinstance(found, Unknown):
+            return UNKNOWN
+        return Found(detail, blocks_updates) if found else None
+
+    return check
+
+
+def _above_zero(detail: str) -> Check:
+    def check(signals: Signals, probe: str) -> Found | Unknown | None:
+        value = signals.number(probe)
+        if isinstance(value, Unknown):
+            return UNKNOWN
+        return Found(detail) if value else None
+
+    return check
+
+
+def _update_ids(signals: Signals, probe: str) -> Found | Unknown | None:
+    """The registry's list stands in for the agent's own answer where that is refused: it then blocks as well."""
+    names = signals.value(probe)
+    if names is None:
+        return None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        return UNKNOWN
+    shown = ", ".join(names[:SHOWN_NAMES]) + (" ..." if len(names) > SHOWN_NAMES else "")
+    detail = f"Windows Update has installed updates that wait for a restart ({shown or 'no ids given'})."
+    fallback = isinstance(signals.flag("agent_reboot_required"), Unknown)
+    if fallback:
+        detail += " Source registry: the update agent gave no answer."
+    return Found(detail, blocks_updates=fallback)
+
+
+def _file_renames(signals: Signals, probe: str) -> Found | Unknown | None:
+    """Pairs with a destination whose source is still there; the rest is noise."""
+    table = signals.table(probe)
+    if table is None or isinstance(table, Unknown):
+        return table
+    pairs, total = table.get("pairs"), number(table.get("total"))
+    if not isinstance(pairs, list) or isinstance(total, Unknown):
+        return UNKNOWN
+    kept = []
+    for pair in pairs:
+        destination = pair.get("destination") if isinstance(pair, Mapping) else UNKNOWN
+        if not isinstance(destination, str):
+            return UNKNOWN
+        if destination and pair.get("source_exists") is not False:
+            kept.append(destination)
+    if not kept:
+        return None
+    system = sum(1 for destination in kept if SYSTEM_FOLDERS.search(destination))
+    return Found(f"{len(kept)} of {total} file renames have work to do, {system} of them in Windows' own folders.")
+
+
+def _renamed(signals: Signals, probe: str) -> Found | Unknown | None:
+    table = signals.table(probe)
+    if not isinstance(table, Mapping):
+        return UNKNOWN
+    active, configured = text(table.get("active")), text(table.get("configured"))
+    if isinstance(active, Unknown) or isinstance(configured, Unknown):
+        return UNKNOWN
+    host_name = table.get("nv_hostname")
+    if active.lower() != configured.lower():
+        return Found(f"The computer is to be renamed from {active} to {configured}.")
+    # The NetBIOS name is the host name's first 15 characters.
+    if isinstance(host_name, str) and host_name and host_name[:15].lower() != active.lower():
+        return Found(f"The computer is to be renamed from {active} to {host_name}.")
+    return None
+
+
+def _domain_join(signals: Signals, probe: str) -> Found | Unknown | None:
+    table = signals.table(probe)
+    if not isinstance(table, Mapping):
+        return UNKNOWN
+    marks = [flag(table.get(name)) for name in ("JoinDomain", "AvoidSpnSet")]
+    if True in marks:
+        return Found("A domain join waits for a restart.")
+    return UNKNOWN if UNKNOWN in marks else None
+
+
+def _update_exe(signals: Signals, probe: str) -> Found | Unknown | None:
+    table = signals.table(probe)
+    if not isinstance(table, Mapping):
+        return UNKNOWN
+    values = [
+        None if table.get(name, UNKNOWN) is None else number(table.get(name)) for name in ("native", "wow64", "flags")
+    ]
+    if any(isinstance(value, int) and value > 0 for value in values):
+        return Found("An old update.exe wants a restart (UpdateExeVolatile).")
+    return UNKNOWN if UNKNOWN in values else None
+
+
+def _configmgr(signals: Signals, probe: str) -> Found | Unknown | None:
+    table = signals.table(probe)
+    if table is None or isinstance(table, Unknown):
+        return table
+    if number(table.get("return_value")) != 0:
+        return UNKNOWN
+    marks = [flag(table.get(name)) for name in ("reboot_pending", "hard_reboot_pending")]
+    if True in marks:
+        deadline = moment(table.get("deadline"))
+        until = "" if isinstance(deadline, Unknown) else f" It will do so by {table['deadline']}."
+        return Found(f"Configuration Manager wants a restart.{until}")
+    return UNKNOWN if UNKNOWN in marks else None
+
+
+def _configmgr_countdown(signals: Signals, probe: str) -> Found | Unknown | None:
+    table = signals.table(probe)
+    if table is None or isinstance(table, Unknown):
+        return table
+    return Found("Configuration Manager counts down to a restart.")
+
+
+def _dsc(signals: Signals, probe: str) -> Found | Unknown | None:
+    state = signals.text(probe)
+    if state is None or isinstance(state, Unknown):
+        return state
+    return (
+        Found("Desired State Configuration wants a restart (LCM state PendingReboot).")
+        if state == "PendingReboot"
+        else None
+    )
+
+
+class Source(NamedTuple):
+    """A probe, its class and how it is read."""
+
+    probe: str
+    klass: str
+    check: Check
+
+
+SOURCES = (
+    Source("cbs_reboot_pending", "servicing", _present("The servicing stack has work for the next boot.")),
+    Source(
+        "cbs_reboot_in_progress",
+        "servicing",
+        _present("Windows is in the boot phase of servicing: leave it alone and wait.", blocks_updates=True),
+    ),
+    Source("cbs_packages_pending", "servicing", _present("Packages are in a pending state.")),
+    Source("wu_reboot_required", "servicing", _update_ids),
+    Source("agent_reboot_required", "servicing", _present("The update agent wants a restart.", blocks_updates=True)),
+    Source(
+        "agent_reboot_before_install",
+        "servicing",
+        _present("The update agent installs nothing more before a restart.", blocks_updates=True),
+    ),
+    Source("server_component_cache", "servicing", _above_zero("A role or feature change wants a restart.")),
+    Source("computer_name", "identity", _renamed),
+    Source("domain_join", "identity", _domain_join),
+    Source("ccm_reboot", "management", _configmgr),
+    Source("ccm_reboot_data", "management", _configmgr_countdown),
+    Source("dsc_lcm_state", "management", _dsc),
+    Source("file_renames", "file_rename", _file_renames),
+    Source("server_manager_attempts", "legacy", _above_zero("Server Manager counts restart attempts.")),
+    Source("update_exe_volatile", "legacy", _update_exe),
+    Source("dvd_reboot_signal", "legacy", _present("A setup from DVD wants a restart.")),
+)
+
+
+def _covered(signals: Signals, probe: str) -> bool:
+    """Whether another source answers for one that a network logon is refused (facts 1.4): 5 by the registry's 4, 6 by 5 or 4."""
+    if probe not in ("agent_reboot_required", "agent_reboot_before_install") or not signals.denied(probe):
+        return False
+    return not isinstance(_update_ids(signals, "wu_reboot_required"), Unknown)
+
+
+def pending_restart(raw: Mapping[str, Any] | None, classes: Collection[str] = DEFAULT_CLASSES) -> dict[str, Any]:
+    """`{pending, classes, reasons, unknown_sources}` of a host's raw signals (None: nothing is known).
+
+    `pending` is true when a reason of the chosen classes exists, None when it could be hidden behind a source of
+    these classes that has no answer, else false. `reasons` holds those of every class.
+    """
+    signals = Signals(raw or {})
+    reasons: list[dict[str, Any]] = []
+    unknown: list[str] = []
+    hidden = False
+    for source in SOURCES:
+        found = source.check(signals, source.probe)
+        if isinstance(found, Unknown):
+            unknown.append(source.probe)
+            hidden |= source.klass in classes and not _covered(signals, source.probe)
+        elif found is not None:
+            reasons.append({"class": source.klass, "source": source.probe, **found._asdict()})
+    counted = any(reason["class"] in classes for reason in reasons)
+    pending = True if counted else None if hidden else False
+    return {"pending": pending, "classes": sorted(classes), "reasons": reasons, "unknown_sources": unknown}
+
+
+def unread(signals: Signals, klass: str) -> tuple[str, ...]:
+    """The sources of a class behind which a pending restart could hide."""
+    return tuple(
+        source.probe
+        for source in SOURCES
+        if source.klass == klass
+        and isinstance(source.check(signals, source.probe), Unknown)
+        and not _covered(signals, source.probe)
+    )
+
+
+def restart_required(answer: Mapping[str, Any]) -> str:
+    """`yes` when servicing or identity waits, `deferrable` when only others of the chosen classes do, `no`, `unknown`."""
+    if answer["pending"] is None:
+        return "unknown"
+    counted = {reason["class"] for reason in answer["reasons"] if reason["class"] in answer["classes"]}
+    if not counted:
+        return "no"
+    blocked = any(reason["blocks_updates"] for reason in answer["reasons"])
+    return "yes" if blocked or counted & {"servicing", "identity"} else "deferrable"

@@ -1,0 +1,236 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The release table: which build and KB of which product is a baseline, a hotpatch, or throws a host off its track."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rebootless.patching.plugins.plugin_utils import calendar
+
+SHIPPED = Path(__file__).parent / "data" / "releases.json"
+BASELINES = frozenset({"baseline", "unplanned_baseline"})
+HOTPATCHES = frozenset({"hotpatch", "oob_hotpatch", "oob_wsus_fix"})
+# Installed in a hotpatch month, these end the track until the next baseline.
+OFF_TRACK = frozenset({"ordinary", "oob_lcu"})
+TYPES = BASELINES | HOTPATCHES | OFF_TRACK
+PLANNED_TYPES = frozenset({"baseline", "hotpatch"})
+CONFIDENCE = frozenset({"calendar", "vendor_page", "secondary", "derived"})
+KB = re.compile(r"KB[0-9]{6,8}")
+BUILD = re.compile(r"[0-9]{5}\.[0-9]{1,6}")
+MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+
+
+class TableError(ValueError):
+    """A broken release table; the message names the record, the field and what is allowed."""
+
+
+def revision(build: str) -> tuple[int, int]:
+    """A build as numbers that compare: family and revision."""
+    family, _dot, number = build.partition(".")
+    return int(family), int(number)
+
+
+@dataclass(frozen=True)
+class Release:
+    """One update of one product."""
+
+    product: str
+    date: date
+    kb: str
+    build: str
+    type: str
+    restart: bool | None
+    confidence: str
+    source: str
+    note: str | None
+
+    @property
+    def keeps_track(self) -> bool:
+        """Whether a host that installs it stays on the hotpatch track."""
+        return self.type not in OFF_TRACK
+
+    def brief(self) -> dict[str, str]:
+        """`{kb, build, date}`, as results show a release."""
+        return {"kb": self.kb, "build": self.build, "date": self.date.isoformat()}
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A month of the calendar that is announced and not released yet; its type may still change."""
+
+    product: str
+    month: str
+    type: str
+
+    @property
+    def date(self) -> date:
+        """The Patch Tuesday of that month."""
+        return calendar.patch_tuesday(int(self.month[:4]), int(self.month[5:]))
+
+
+def _record(where: str, value: object) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise TableError(f"{where} is {value!r}; a mapping is expected.")
+    return value
+
+
+def _records(data: Mapping[str, Any], name: str, *, required: bool) -> list[tuple[str, Mapping[str, Any]]]:
+    """The records of a list of the table, each with the words that name it in an error."""
+    found = data.get(name, None if required else [])
+    if not isinstance(found, list):
+        raise TableError(f"field {name} is {found!r}; a list of records is expected.")
+    result = []
+    for index, value in enumerate(found):
+        record = _record(f"record {name}[{index}]", value)
+        label = " ".join(str(record[key]) for key in ("product", "kb", "build", "month") if key in record)
+        result.append((f"record {name}[{index}] ({label})", record))
+    return result
+
+
+def _field(
+    where: str, record: Mapping[str, Any], name: str, allowed: re.Pattern[str] | Iterable[str], hint: str
+) -> str:
+    value = record.get(name)
+    good = isinstance(value, str) and (
+        allowed.fullmatch(value) if isinstance(allowed, re.Pattern) else value in allowed
+    )
+    if not isinstance(value, str) or not good:
+        raise TableError(f"{where}: field {name} is {value!r}; {hint} is expected.")
+    return value
+
+
+def _release(where: str, record: Mapping[str, Any]) -> Release:
+    """A checked record.
+
+    :raises TableError: naming record, field and what is allowed
+    """
+    text = re.compile(r".+", re.DOTALL)
+    day = _field(where, record, "date", re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"), "a date like 2026-09-08")
+    try:
+        parsed = date.fromisoformat(day)
+    except ValueError as error:
+        raise TableError(f"{where}: field date is {day!r}; a date like 2026-09-08 is expected.") from error
+    restart = record.get("restart")
+    if restart is not None and not isinstance(restart, bool):
+        raise TableError(f"{where}: field restart is {restart!r}; true, false or null is expected.")
+    note = record.get("note")
+    if note is not None and not isinstance(note, str):
+        raise TableError(f"{where}: field note is {note!r}; a text or null is expected.")
+    return Release(
+        product=_field(where, record, "product", re.compile(r"[a-z0-9_]+"), "a product like windows_server_2025"),
+        date=parsed,
+        kb=_field(where, record, "kb", KB, "a KB like KB5122871"),
+        build=_field(where, record, "build", BUILD, "a build like 26100.33438"),
+        type=_field(where, record, "type", TYPES, f"one of {', '.join(sorted(TYPES))}"),
+        restart=restart,
+        confidence=_field(where, record, "confidence", CONFIDENCE, f"one of {', '.join(sorted(CONFIDENCE))}"),
+        source=_field(where, record, "source", text, "a text that names the source"),
+        note=note,
+    )
+
+
+def _planned(where: str, record: Mapping[str, Any]) -> Planned:
+    return Planned(
+        product=_field(where, record, "product", re.compile(r"[a-z0-9_]+"), "a product like windows_server_2025"),
+        month=_field(where, record, "month", MONTH, "a month like 2026-10"),
+        type=_field(where, record, "type", PLANNED_TYPES, f"one of {', '.join(sorted(PLANNED_TYPES))}"),
+    )
+
+
+def shipped() -> Any:
+    """The content of the collection's own table."""
+    return json.loads(SHIPPED.read_text(encoding="utf-8"))
+
+
+@dataclass(frozen=True)
+class ReleaseTable:
+    """All releases, oldest first, and the planned months."""
+
+    releases: tuple[Release, ...]
+    planned: tuple[Planned, ...]
+    compiled: str
+
+    @classmethod
+    def load(cls, data: object, extend: object = None) -> ReleaseTable:
+        """A table from its JSON content; records of `extend` replace those of the same product, KB and build.
+
+        :raises TableError: naming the record, the field and what is allowed
+        """
+        releases: dict[tuple[str, str, str], Release] = {}
+        planned: dict[tuple[str, str], Planned] = {}
+        compiled = ""
+        for part in (data, extend):
+            if part is None:
+                continue
+            content = _record("the table", part)
+            if content.get("schema") != 1:
+                raise TableError(f"field schema is {content.get('schema')!r}; 1 is expected.")
+            if not isinstance(content.get("compiled"), str):
+                raise TableError(f"field compiled is {content.get('compiled')!r}; a date like 2026-11-22 is expected.")
+            compiled = max(compiled, content["compiled"])
+            mine: set[tuple[str, str, str]] = set()
+            for where, record in _records(content, "releases", required=True):
+                release = _release(where, record)
+                key = (release.product, release.kb, release.build)
+                if key in mine:
+                    raise TableError(f"{where}: fields product, kb and build stand twice; once is expected.")
+                mine.add(key)
+                releases[key] = release
+            for where, record in _records(content, "planned", required=False):
+                month = _planned(where, record)
+                planned[month.product, month.month] = month
+        if not releases:
+            raise TableError("field releases is empty; at least one record is expected.")
+        return cls(
+            tuple(sorted(releases.values(), key=lambda release: (release.date, release.product, release.kb))),
+            tuple(sorted(planned.values(), key=lambda month: (month.month, month.product))),
+            compiled,
+        )
+
+    def about(self) -> dict[str, str]:
+        """`{newest, compiled}`: the day of the newest release, and when the table was made."""
+        return {"newest": self.releases[-1].date.isoformat(), "compiled": self.compiled}
+
+    def of(self, product: str, now: datetime) -> tuple[Release, ...]:
+        """The product's releases that are out at `now`, oldest first."""
+        return tuple(
+            release for release in self.releases if release.product == product and calendar.released(release.date, now)
+        )
+
+    def at(self, product: str, build: str) -> tuple[Release, ...]:
+        """The product's releases of a build; two can share one (KB5070881 and KB5070893)."""
+        return tuple(release for release in self.releases if release.product == product and release.build == build)
+
+    def baselines(self, product: str, now: datetime) -> tuple[Release, ...]:
+        """The product's baselines that are out at `now`, oldest first."""
+        return tuple(release for release in self.of(product, now) if release.type in BASELINES)
+
+    def next_baseline(self, product: str, now: datetime) -> date | None:
+        """The day of the first planned baseline that is not out yet; None when none is planned."""
+        days = [
+            month.date
+            for month in self.planned
+            if month.product == product and month.type == "baseline" and not calendar.released(month.date, now)
+        ]
+        return min(days, default=None)
+
+    def unknown_months(self, product: str, now: datetime) -> tuple[list[date], list[date]]:
+        """Patch Tuesdays since the product's newest release: those planned as hotpatch, and all others.
+
+        A month the table does not know may have been a baseline: five of nine were in 2026.
+        """
+        own = self.of(product, now)
+        if not own:
+            return [], []
+        hotpatch_months = {
+            month.date for month in self.planned if month.product == product and month.type == "hotpatch"
+        }
+        missed = list(calendar.patch_tuesdays(own[-1].date, now))
+        return [day for day in missed if day in hotpatch_months], [day for day in missed if day not in hotpatch_months]

@@ -1,0 +1,135 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Typed access to a host's raw signals. What cannot be trusted reads as UNKNOWN, never as a default."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any, Final
+
+LARGEST = 2**32
+TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+
+
+class Unknown(Enum):
+    """The one value of what nobody knows; neither true nor false nor absent."""
+
+    UNKNOWN = "unknown"
+
+
+UNKNOWN: Final = Unknown.UNKNOWN
+
+
+def number(value: object) -> int | Unknown:
+    """A count, a size of a setting or an enumeration of Windows: 0 to 2**32; a boolean is none."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LARGEST:
+        return UNKNOWN
+    return value
+
+
+def text(value: object) -> str | Unknown:
+    """A text that says something."""
+    return value if isinstance(value, str) and value.strip() else UNKNOWN
+
+
+def flag(value: object) -> bool | Unknown:
+    """True or false, and nothing that merely looks like it."""
+    return value if isinstance(value, bool) else UNKNOWN
+
+
+def moment(value: object) -> datetime | Unknown:
+    """A time as the collector writes it."""
+    if not isinstance(value, str) or not TIME.fullmatch(value):
+        return UNKNOWN
+    try:
+        return datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        return UNKNOWN
+
+
+class Signals:
+    """The probes of one host, as `windows_signals_info` returned them."""
+
+    def __init__(self, raw: Mapping[str, Any]) -> None:
+        self._raw = raw
+
+    def value(self, probe: str) -> Any:
+        """What the probe answered, None where absence is the answer, UNKNOWN when it has no answer."""
+        answer = self._raw.get(probe)
+        if not isinstance(answer, Mapping) or answer.get("ok") is not True or "value" not in answer:
+            return UNKNOWN
+        return answer["value"]
+
+    def denied(self, probe: str) -> bool:
+        """Whether the host refused the answer, which a network logon meets at the update agent."""
+        answer = self._raw.get(probe)
+        error = answer.get("error") if isinstance(answer, Mapping) and answer.get("ok") is False else None
+        return isinstance(error, Mapping) and error.get("type") == "denied"
+
+    def number(self, probe: str) -> int | Unknown | None:
+        """A number, or None when the host has no such value."""
+        value = self.value(probe)
+        return None if value is None else number(value)
+
+    def text(self, probe: str) -> str | Unknown | None:
+        """A text, or None when the host has no such value."""
+        value = self.value(probe)
+        return None if value is None else text(value)
+
+    def flag(self, probe: str) -> bool | Unknown:
+        """True or false; null is no answer to a question of yes or no."""
+        return flag(self.value(probe))
+
+    def table(self, probe: str) -> Mapping[str, Any] | Unknown | None:
+        """Named values, or None when the host has no such key."""
+        value = self.value(probe)
+        return value if value is None or isinstance(value, Mapping) else UNKNOWN
+
+    def setting(self, probe: str, name: str) -> int | Unknown | None:
+        """One number among named values; None when the key or the value is absent."""
+        table = self.table(probe)
+        if table is None or isinstance(table, Unknown):
+            return table
+        value = table.get(name, UNKNOWN)
+        return None if value is None else number(value)
+
+    def kbs(self) -> frozenset[str] | Unknown:
+        """The installed KBs; UNKNOWN when the list or an entry of it cannot be read."""
+        value = self.value("hotfixes")
+        if not isinstance(value, list):
+            return UNKNOWN
+        found = set()
+        for entry in value:
+            kb = text(entry.get("kb")) if isinstance(entry, Mapping) else UNKNOWN
+            if isinstance(kb, Unknown):
+                return UNKNOWN
+            found.add(kb.upper())
+        return frozenset(found)
+
+    def build(self) -> str | Unknown:
+        """Build and revision, `26100.33222`."""
+        table = self.table("build")
+        if not isinstance(table, Mapping):
+            return UNKNOWN
+        family, revision = text(table.get("CurrentBuild")), number(table.get("UBR"))
+        if isinstance(family, Unknown) or isinstance(revision, Unknown) or not re.fullmatch(r"[0-9]{4,6}", family):
+            return UNKNOWN
+        return f"{family}.{revision}"
+
+    def last_boot(self) -> datetime | Unknown:
+        """When the host last booted."""
+        table = self.table("operating_system")
+        return moment(table.get("last_boot")) if isinstance(table, Mapping) else UNKNOWN
+
+    def service(self, name: str) -> str | Unknown | None:
+        """The status of a service (`Running`, `Stopped`...), or None when there is none of that name."""
+        table = self.table("services")
+        if not isinstance(table, Mapping):
+            return UNKNOWN
+        state = table.get(name, UNKNOWN)
+        if state is None:
+            return None
+        return text(state.get("status")) if isinstance(state, Mapping) else UNKNOWN

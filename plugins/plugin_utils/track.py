@@ -1,0 +1,400 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Is a host on the hotpatch track, and if not, why not.
+
+Four questions in this order: can it (product), is it ready, is it enrolled, where does its build stand. The first that
+is answered with no decides; one that nobody can answer makes the state `unknown`. Rules and their sources:
+facts/windows-hotpatch.md sections 1, 2, 4 and 5; the codes of all reasons: reasons.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from ansible_collections.rebootless.patching.plugins.plugin_utils.reasons import CAUSE, reason
+from ansible_collections.rebootless.patching.plugins.plugin_utils.releases import (
+    HOTPATCHES,
+    Release,
+    ReleaseTable,
+    revision,
+)
+from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import UNKNOWN, Signals, Unknown
+
+STATES = (
+    "not_capable",
+    "not_ready",
+    "not_enrolled",
+    "on_track",
+    "off_track",
+    "behind",
+    "restart_pending",
+    "unknown",
+)
+S22_AZURE = "windows_server_2022_azure_edition"
+S25_AZURE = "windows_server_2025_azure_edition"
+S25_ARC = "windows_server_2025_arc"
+W11_24H2 = "windows_11_24h2"
+W11_25H2 = "windows_11_25h2"
+SERVER_2025 = (S25_AZURE, S25_ARC)
+CLIENTS = (W11_24H2, W11_25H2)
+# Both editions of Server 2025 share the rows of the release table.
+TABLE_PRODUCT = {S25_AZURE: "windows_server_2025", S25_ARC: "windows_server_2025"}
+
+S22_BUILD, S25_BUILD, S22_23H2_BUILD = 20348, 26100, 25398
+CLIENT_BUILDS = {26100: W11_24H2, 26200: W11_25H2}
+ARC_EDITION = re.compile(r"Server(Standard|Datacenter)(Cor|Core)?")
+CLIENT_EDITION = re.compile(r"EnterpriseN?")
+VBS_RUNNING = 2
+FIRST_ARC_REVISION = 1742
+# Longer than the time between two hotpatches around an unplanned and a planned baseline in a row.
+RECENT = timedelta(days=120)
+
+
+@dataclass
+class Verdict:
+    """What is known of a host's place so far; `state` is None while nothing has decided."""
+
+    state: str | None = None
+    track: str = "unknown"
+    product: str | None = None
+    reasons: list[dict[str, str]] = field(default_factory=list)
+    last_baseline: Release | None = None
+
+    def say(self, code: str, *, severity: str | None = None, **words: object) -> None:
+        """Add a reason."""
+        self.reasons.append(reason(code, severity=severity, **words))
+
+    def settle(self, state: str, code: str, **words: object) -> None:
+        """Decide the state if nothing more important has, and say why; what is unknown explains no known state."""
+        if state == "unknown" and self.state not in (None, "unknown"):
+            return
+        self.say(code, severity=CAUSE, **words)
+        if self.state is None:
+            self.state = state
+            if state != "unknown":
+                self.track = "standard"
+
+
+def _product(verdict: Verdict, build: str, edition: str) -> None:
+    """Which product this is, or why it is none that hotpatching covers; all server editions are named Server…"""
+    family = revision(build)[0]
+    if edition.startswith("Server"):
+        _server_product(verdict, build, family, edition)
+    elif family < S25_BUILD:
+        verdict.settle("not_capable", "build_not_covered", build=build)
+    elif family not in CLIENT_BUILDS:
+        verdict.settle("unknown", "product_unclear", build=build)
+    elif CLIENT_EDITION.fullmatch(edition):
+        verdict.product = CLIENT_BUILDS[family]
+    else:
+        verdict.settle("unknown", "edition_unclear", edition=edition)
+
+
+def _server_product(verdict: Verdict, build: str, family: int, edition: str) -> None:
+    azure = edition.startswith("ServerTurbine")
+    if family < S22_BUILD or family == S22_23H2_BUILD:
+        verdict.settle("not_capable", "build_not_covered", build=build)
+    elif family == S22_BUILD and azure:
+        verdict.product = S22_AZURE
+    elif family == S22_BUILD:
+        verdict.settle("not_capable", "edition_not_covered", edition=edition)
+    elif family != S25_BUILD:
+        verdict.settle("unknown", "product_unclear", build=build)
+    elif azure:
+        verdict.product = S25_AZURE
+    elif ARC_EDITION.fullmatch(edition):
+        verdict.product = S25_ARC
+    else:
+        verdict.settle("unknown", "edition_unclear", edition=edition)
+
+
+def _ready(verdict: Verdict, signals: Signals, build: str) -> None:
+    """Every prerequisite that a host can be seen to lack; those nobody can read make the state unknown at the end."""
+    status = signals.number("vbs_running")
+    if isinstance(status, int) and status < VBS_RUNNING:
+        asked_for = status == 0 and signals.number("vbs_configured") == 1
+        code = "vbs_restart_needed" if asked_for else "vbs_not_running"
+        verdict.settle("not_ready", code, status=status)
+    if verdict.product == S22_AZURE and signals.number("hotpatch_table_size") in (0, None):
+        verdict.settle("not_ready", "table_size_not_set")
+    if verdict.product == S25_ARC:
+        if revision(build)[1] < FIRST_ARC_REVISION:
+            verdict.settle("not_ready", "build_too_old", build=build)
+        if signals.value("arc_agent") is None and signals.service("himds") is None:
+            verdict.settle("not_ready", "arc_agent_missing")
+    if (
+        verdict.product in CLIENTS
+        and signals.text("architecture") == "ARM64"
+        and signals.number("chpe_off") in (0, None)
+    ):
+        verdict.settle("not_ready", "chpe_active")
+
+
+def _unread(verdict: Verdict, signals: Signals) -> None:
+    """The prerequisites that nobody can read."""
+    status = signals.number("vbs_running")
+    if not isinstance(status, int) or status > VBS_RUNNING:
+        verdict.settle("unknown", "vbs_unknown")
+    if verdict.product == S22_AZURE and isinstance(signals.number("hotpatch_table_size"), Unknown):
+        verdict.settle("unknown", "signals_missing", what="HotPatchTableSize")
+    if verdict.product in CLIENTS:
+        architecture = signals.text("architecture")
+        if not isinstance(architecture, str):
+            verdict.settle("unknown", "signals_missing", what="the processor architecture")
+        elif architecture == "ARM64":
+            chpe = signals.number("chpe_off")
+            if isinstance(chpe, Unknown) or (chpe is not None and chpe > 1):
+                verdict.settle("unknown", "signals_missing", what="HotPatchRestrictions")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the build stands in the release table: its row, or why there is none that decides."""
+
+    row: Release | None
+    rows: tuple[Release, ...]
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether rows of different effect share the build and the installed KBs do not tell."""
+        return self.row is None and bool(self.rows)
+
+
+def _place(signals: Signals, releases: ReleaseTable, product: str, build: str) -> Place:
+    rows = releases.at(TABLE_PRODUCT.get(product, product), build)
+    if len({row.keeps_track for row in rows}) == 1:
+        return Place(rows[0], rows)
+    kbs = signals.kbs()
+    if isinstance(kbs, Unknown):
+        return Place(None, rows)
+    installed = [row for row in rows if row.kb in kbs]
+    # The one that ends the track does so whatever else is installed.
+    installed.sort(key=lambda row: row.keeps_track)
+    return Place(installed[0] if installed else None, rows)
+
+
+def _hotpatch_proven(
+    signals: Signals, releases: ReleaseTable, product: str, place: Place, now: datetime
+) -> bool | Unknown:
+    """Whether the host took a hotpatch lately: only an enrolled host is offered one."""
+    if place.row is not None and place.row.type in HOTPATCHES:
+        return True
+    kbs = signals.kbs()
+    if isinstance(kbs, Unknown):
+        return UNKNOWN
+    return any(
+        release.type in HOTPATCHES and release.kb in kbs and now.date() - release.date <= RECENT
+        for release in releases.of(TABLE_PRODUCT.get(product, product), now)
+    )
+
+
+def _azure_word(azure: Mapping[str, Any] | None) -> str | None:
+    """`Enabled`, `Disabled` or another status in Azure's own words; None when it says nothing."""
+    words = [(azure or {}).get(key) for key in ("hotpatch_enablement_status", "subscription_status")]
+    said = [word for word in words if isinstance(word, str) and word and word != "Unknown"]
+    for word in ("Disabled", "Enabled"):
+        if word in said:
+            return word
+    return said[0] if said else None
+
+
+def _enrolled(verdict: Verdict, signals: Signals, azure: Mapping[str, Any] | None, proven: bool | Unknown) -> bool:
+    """Whether the host is known to be enrolled; settles the state where it is known not to be, or not known."""
+    word = _azure_word(azure)
+    if word == "Disabled":
+        verdict.settle("not_enrolled", "hotpatch_disabled_in_azure")
+        return False
+    if word not in (None, "Enabled"):
+        verdict.say("azure_pending", status=word)
+    if verdict.product in CLIENTS and signals.number("allow_rebootless_policy") == 0:
+        verdict.settle("not_enrolled", "policy_off")
+        return False
+    if proven is True or word == "Enabled":
+        return True
+    if verdict.product in CLIENTS:
+        return _enrolled_by(verdict, proven, signals.number("allow_rebootless_policy"), "AllowRebootlessUpdates")
+    package = signals.table("enrollment_package")
+    if verdict.product == S22_AZURE:
+        return _enrolled_by(verdict, proven, package, "the Hotpatch Enrollment Package")
+    if verdict.product == S25_AZURE and isinstance(package, Mapping):
+        return True
+    verdict.settle("unknown", "enrolment_not_provable")
+    return False
+
+
+def _enrolled_by(verdict: Verdict, proven: bool | Unknown, sign: object, words: str) -> bool:
+    """Enrolment by a documented sign: there, absent, or unread; absence says nothing while a hotpatch may be installed."""
+    if sign is None and proven is False:
+        code = "policy_missing" if verdict.product in CLIENTS else "enrollment_package_missing"
+        verdict.settle("not_enrolled", code)
+    elif sign is None:
+        verdict.settle("unknown", "signals_missing", what="the installed updates")
+    elif verdict.product in CLIENTS and sign == 1:
+        if verdict.state is None:
+            verdict.say("licence_not_provable")
+        return True
+    elif isinstance(sign, Mapping):
+        return True
+    else:
+        verdict.settle("unknown", "signals_missing", what=words)
+    return False
+
+
+def _licence(verdict: Verdict, signals: Signals, azure: Mapping[str, Any] | None, place: Place) -> None:
+    """The licensing fault of October 2025; Azure Edition was not hit."""
+    mark = signals.flag("licensing_mutex")
+    if verdict.product not in (S25_ARC, *CLIENTS) or mark is False:
+        return
+    newer = _azure_word(azure) == "Enabled" or (place.row is not None and place.row.type in HOTPATCHES)
+    if mark is True and (newer or verdict.state is not None):
+        verdict.say("licence_fault")
+    elif mark is True:
+        verdict.settle("unknown", "licence_fault")
+    elif not newer:
+        verdict.settle("unknown", "signals_missing", what="whether the licensing fault has left its mark")
+
+
+def _hint(releases: ReleaseTable, product: str, build: str) -> str:
+    """Where an unlisted build lies."""
+    family = revision(build)[0]
+    known = [revision(row.build) for row in releases.releases if row.product == product]
+    known = sorted(number for number in known if number[0] == family)
+    if not known:
+        return "the table holds nothing of this product"
+    if revision(build) > known[-1]:
+        return "it is newer than the table's newest row"
+    if revision(build) < known[0]:
+        return "it is older than the table's oldest row"
+    return "it lies between two rows, so it may be a preview or an update the table leaves out"
+
+
+def _position(
+    verdict: Verdict, releases: ReleaseTable, place: Place, build: str, now: datetime, enrolled: bool
+) -> None:
+    """On the track, off it, or behind, by the build's row in the release table."""
+    product = TABLE_PRODUCT.get(verdict.product or "", verdict.product or "")
+    row = place.row
+    if place.ambiguous:
+        kbs = " and ".join(sorted(shared.kb for shared in place.rows))
+        verdict.settle("unknown", "build_ambiguous", build=build, kbs=kbs)
+        return
+    if row is None:
+        verdict.settle("unknown", "build_not_in_table", build=build, hint=_hint(releases, product, build))
+        return
+    newer = [one for one in releases.baselines(product, now) if revision(one.build) > revision(build)]
+    if not row.keeps_track:
+        _off_track(verdict, releases, row, newer, now, enrolled)
+        return
+    if newer:
+        verdict.settle("behind", "baseline_missing", kb=newer[-1].kb, date=newer[-1].date)
+        return
+    hotpatch_months, other_months = releases.unknown_months(product, now)
+    if other_months:
+        what = ", which may have been a baseline"
+        verdict.settle("unknown", "release_table_outdated", date=other_months[0], what=what)
+    elif hotpatch_months:
+        what = ", which was planned as a hotpatch"
+        verdict.say("release_table_outdated", date=hotpatch_months[0], what=what)
+    later = [
+        one for one in releases.of(product, now) if one.type in HOTPATCHES and revision(one.build) > revision(build)
+    ]
+    if later:
+        verdict.say("hotpatch_waiting", kb=later[-1].kb, date=later[-1].date)
+
+
+def _off_track(
+    verdict: Verdict, releases: ReleaseTable, row: Release, newer: list[Release], now: datetime, enrolled: bool
+) -> None:
+    expected = releases.next_baseline(row.product, now)
+    if not enrolled:
+        # Whatever its enrolment is, this build's updates restart this month.
+        following = f", expected on {expected}" if expected else ""
+        verdict.say("build_is_ordinary_update", kb=row.kb, date=row.date, next=following)
+        if verdict.state in (None, "unknown"):
+            verdict.track = "standard"
+        return
+    if newer:
+        fix = f"Install the baseline {newer[-1].kb} of {newer[-1].date} and restart once: the host is back on the track then."
+    elif expected:
+        fix = f"Install the next baseline, expected on {expected}; until then plan a restart a month."
+    else:
+        fix = "Install the next baseline; until then plan a restart a month."
+    verdict.settle("off_track", "off_track_update", kb=row.kb, date=row.date, fix=fix)
+
+
+@dataclass(frozen=True)
+class Servicing:
+    """What of Windows' own servicing waits for a restart, in words, and which of its sources gave no answer."""
+
+    waiting: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+
+
+def _identify(verdict: Verdict, signals: Signals) -> str | None:
+    """The build of a host that hotpatching covers; None when the verdict is settled without it."""
+    build, edition = signals.build(), signals.text("edition_id")
+    if isinstance(build, str) and isinstance(edition, str):
+        _product(verdict, build, edition)
+        return build if verdict.product else None
+    missing = [name for name, value in (("build", build), ("edition", edition)) if not isinstance(value, str)]
+    verdict.settle("unknown", "signals_missing", what=f"its {' and '.join(missing)}")
+    return None
+
+
+def judge(
+    signals: Signals,
+    releases: ReleaseTable,
+    now: datetime,
+    azure: Mapping[str, Any] | None,
+    servicing: Servicing,
+) -> Verdict:
+    """The state on the track, with its causes and the warnings that belong to the track itself."""
+    verdict = Verdict()
+    build = _identify(verdict, signals)
+    if build is None or verdict.product is None:
+        return verdict
+    _ready(verdict, signals, build)
+    place = _place(signals, releases, verdict.product, build)
+    proven = _hotpatch_proven(signals, releases, verdict.product, place, now)
+    enrolled = _enrolled(verdict, signals, azure, proven)
+    _unread(verdict, signals)
+    _licence(verdict, signals, azure, place)
+    held = [
+        row
+        for row in releases.baselines(TABLE_PRODUCT.get(verdict.product, verdict.product), now)
+        if revision(row.build) <= revision(build)
+    ]
+    verdict.last_baseline = held[-1] if held else None
+    if verdict.state in ("not_ready", "not_enrolled"):
+        return verdict
+    if verdict.state is None and servicing.waiting:
+        verdict.settle("restart_pending", "restart_pending", detail=" ".join(servicing.waiting))
+    if verdict.state == "restart_pending":
+        _after_restart(verdict, place, build, releases, now)
+        return verdict
+    _position(verdict, releases, place, build, now, enrolled)
+    if verdict.state is None and servicing.unread:
+        verdict.settle("unknown", "restart_unknown", what=", ".join(servicing.unread))
+    elif verdict.state is None:
+        verdict.state, verdict.track = "on_track", "hotpatch"
+    return verdict
+
+
+def _after_restart(verdict: Verdict, place: Place, build: str, releases: ReleaseTable, now: datetime) -> None:
+    """The track and the further causes of a host that waits for a restart; a baseline that it lacks may be what waits."""
+    running = Verdict(product=verdict.product)
+    _position(running, releases, place, build, now, enrolled=True)
+    verdict.track = "hotpatch" if running.state is None else running.track
+    verdict.reasons += [one for one in running.reasons if one["code"] not in ("baseline_missing", "hotpatch_waiting")]
+
+
+def next_baseline(verdict: Verdict, releases: ReleaseTable, now: datetime) -> str | None:
+    """The day of the product's next planned baseline; None when none is planned."""
+    if verdict.product is None:
+        return None
+    day = releases.next_baseline(TABLE_PRODUCT.get(verdict.product, verdict.product), now)
+    return day.isoformat() if day else None

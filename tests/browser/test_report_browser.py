@@ -1,0 +1,335 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The HTML report in a real browser: it shows what the JSON says, sorts, filters, loads nothing, can be read by all."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.rebootless.patching.plugins.plugin_utils import report
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.select import Select
+
+SAMPLE = Path(__file__).resolve().parents[1] / "unit" / "plugins" / "plugin_utils" / "fixtures" / "status.json"
+CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+)
+WIDTHS = [320, 390, 600, 699, 700, 768, 1024, 1400, 1920]
+NASTY = '<img src=x onerror="document.title=1">'
+
+# Text against what lies behind it, by the formula of WCAG 2.2; gives the texts below 4.5.
+CONTRAST = r"""
+const parse = (text) => {
+  const numbers = text.match(/[\d.]+(?:e-?\d+)?/g).map(Number);
+  const scale = text.startsWith("color(srgb") ? 1 : 255;
+  return { rgb: numbers.slice(0, 3).map((one) => one / scale), alpha: numbers[3] ?? 1 };
+};
+const light = (rgb) => {
+  const [r, g, b] = rgb.map((one) => (one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const behind = (element) => {
+  for (let at = element; at; at = at.parentElement) {
+    const found = parse(getComputedStyle(at).backgroundColor);
+    if (found.alpha === 1) return found.rgb;
+  }
+  return [1, 1, 1];
+};
+const poor = [];
+const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+let seen = 0;
+for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+  const at = node.parentElement;
+  if (!node.data.trim() || at.closest("script, style, title, option") || !at.checkVisibility()) continue;
+  const inBar = at.closest("svg.bar");
+  let back = behind(at);
+  if (inBar) {
+    const fill = getComputedStyle(at.parentElement.querySelector(".fill")).fill;
+    back = parse(fill.startsWith("url") ? getComputedStyle(document.querySelector(".hatch-a")).fill : fill).rgb;
+  }
+  const front = parse(inBar ? getComputedStyle(at).fill : getComputedStyle(at).color).rgb;
+  const [a, b] = [light(front), light(back)].sort((x, y) => y - x);
+  const ratio = (a + 0.05) / (b + 0.05);
+  seen += 1;
+  if (ratio < 4.5) poor.push(node.data.trim().slice(0, 40) + " " + ratio.toFixed(2));
+}
+return { seen, poor: [...new Set(poor)] };
+"""
+
+# What of a page reaches beyond the right edge of the screen.
+BEYOND = """
+return [...document.querySelectorAll("body *")]
+  .filter((one) => one.checkVisibility() && !one.closest("thead, .skip, .sprite, svg"))
+  .filter((one) => one.getBoundingClientRect().right > innerWidth + 1)
+  .map((one) => one.outerHTML.slice(0, 80));
+"""
+
+
+def document(hosts: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    """The status that is rendered."""
+    sample = json.loads(SAMPLE.read_text())
+    return report.document(
+        sample["hosts"] if hosts is None else hosts,
+        generated_at="2026-09-20T12:00:31Z",
+        version="0.1.0",
+        table=sample["table"],
+        previous=sample["previous"],
+    )
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    """A fresh headless Chromium."""
+    missing = [path for path in (CHROMIUM, DRIVER) if not shutil.which(path)]
+    if missing and os.environ.get("REBOOTLESS_REQUIRE_BROWSER") == "1":
+        pytest.fail(f"no {' and no '.join(missing)}; install Debian's chromium and chromium-driver")
+    if missing:
+        pytest.skip(f"no {' and no '.join(missing)}; with REBOOTLESS_REQUIRE_BROWSER=1 this fails")
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in [*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"]:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    yield driver
+    driver.quit()
+
+
+def look(
+    browser: webdriver.Chrome, *, width: int = 1400, dark: bool = False, script: bool = True, media: str = "screen"
+) -> None:
+    """Set what the next page is seen with."""
+    phone = width < 700
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": phone}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    feature = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": [feature]})
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not script})
+
+
+@pytest.fixture
+def page(browser: webdriver.Chrome, tmp_path: Path) -> Iterator[webdriver.Chrome]:
+    """The sample report, seen wide; afterwards nothing was fetched and nothing complained."""
+    file = tmp_path / "status.html"
+    file.write_text(report.html(document()), encoding="utf-8")
+    look(browser)
+    drain(browser)
+    browser.get(file.as_uri())
+    yield browser
+    look(browser)
+    assert drain(browser) <= {file.as_uri()}
+    assert [entry["message"] for entry in browser.get_log("browser")] == []
+
+
+def drain(browser: webdriver.Chrome) -> set[str]:
+    """Every address that was asked for since the last call."""
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    return {one["params"]["request"]["url"] for one in messages if one["method"] == "Network.requestWillBeSent"}
+
+
+def rows(page: webdriver.Chrome) -> list[tuple[str, str]]:
+    """The hosts that can be seen, from top to bottom, with their states."""
+    return [
+        (row.get_attribute("data-host") or "", row.get_attribute("data-state") or "")
+        for row in page.find_elements(By.CSS_SELECTOR, "tbody.host")
+        if row.is_displayed()
+    ]
+
+
+def names(page: webdriver.Chrome) -> list[str]:
+    """The hosts that can be seen, from top to bottom."""
+    return [name for name, _state in rows(page)]
+
+
+def head(page: webdriver.Chrome, key: str) -> Any:
+    """The head of a column."""
+    return page.find_element(By.CSS_SELECTOR, f"thead th[data-key={key}]")
+
+
+def test_shows_what_the_json_says(page: webdriver.Chrome) -> None:
+    doc = document()
+    assert dict(rows(page)) == {host["name"]: host["state"] for host in doc["hosts"]}
+    for row in page.find_elements(By.CSS_SELECTOR, "tbody.host"):
+        state = row.get_attribute("data-state") or ""
+        assert row.find_element(By.CLASS_NAME, "badge").text == report.STATES[state].label
+    legend = {
+        one.get_attribute("data-state"): " ".join(one.text.split())
+        for one in page.find_elements(By.CSS_SELECTOR, ".legend button")
+    }
+    counts = {name: count for name, count in doc["summary"]["states"].items() if count}
+    assert legend == {name: f"{report.STATES[name].label} {count}" for name, count in counts.items()}
+    lost = [one.text for one in page.find_elements(By.CSS_SELECTOR, "#lost li b")]
+    assert lost == [host["name"] for host in doc["hosts"] if not host["reached"]]
+    assert page.find_element(By.ID, "lost").location["y"] < page.find_element(By.ID, "fleet").location["y"]
+    changes = {one.text for one in page.find_elements(By.CSS_SELECTOR, ".changes b")}
+    assert changes == {change["name"] for change in doc["changes"]}
+
+
+def test_sorts_by_every_column_in_both_directions(page: webdriver.Chrome) -> None:
+    hosts = {host["name"]: host for host in document()["hosts"]}
+    assert head(page, "state").get_attribute("aria-sort") == "ascending"
+    for key in ("name", "state", "build", "baseline", "covered", "pending"):
+        button = head(page, key).find_element(By.TAG_NAME, "button")
+        button.click()
+        if head(page, key).get_attribute("aria-sort") == "descending":
+            button.click()
+        assert head(page, key).get_attribute("aria-sort") == "ascending"
+        up = names(page)
+        button.click()
+        assert head(page, key).get_attribute("aria-sort") == "descending"
+        down = names(page)
+        assert sorted(up) == sorted(down) == sorted(hosts)
+        # The hosts of the sample that are covered at all are covered until the same day.
+        assert (up == down) is (key == "covered")
+        others = page.find_elements(By.CSS_SELECTOR, f"thead th:not([data-key={key}])")
+        assert {one.get_attribute("aria-sort") for one in others} == {"none"}
+    head(page, "name").find_element(By.TAG_NAME, "button").click()
+    assert names(page) == sorted(hosts)
+    head(page, "build").find_element(By.TAG_NAME, "button").click()
+    builds = [hosts[name]["build"] for name in names(page)]
+    numbers = [tuple(int(part) for part in build.split(".")) for build in builds if build]
+    assert numbers == sorted(numbers)
+    assert builds[-1] is None
+
+
+def test_sorts_by_the_keyboard(page: webdriver.Chrome) -> None:
+    button = head(page, "name").find_element(By.TAG_NAME, "button")
+    page.execute_script("arguments[0].focus({focusVisible: true})", button)
+    assert page.switch_to.active_element == button
+    assert page.execute_script("return getComputedStyle(arguments[0]).outlineStyle", button) == "solid"
+    button.send_keys("\ue007")
+    assert names(page) == sorted(names(page))
+
+
+def test_filters_by_text_and_state(page: webdriver.Chrome) -> None:
+    text = page.find_element(By.ID, "text")
+    text.send_keys("KB5122345 wsus")
+    assert names(page) == ["ber-db-01.corp.example"]
+    assert page.find_element(By.ID, "shown").text == "1 of 12"
+    text.send_keys(" nothing like it")
+    assert names(page) == []
+    page.find_element(By.ID, "clear").click()
+    assert len(names(page)) == 12
+    Select(page.find_element(By.ID, "state")).select_by_value("on_track")
+    assert {state for _name, state in rows(page)} == {"on_track"}
+    button = page.find_element(By.CSS_SELECTOR, ".legend [data-state=behind]")
+    button.click()
+    assert rows(page) == [("muc-dc-01", "behind")]
+    assert button.get_attribute("aria-pressed") == "true"
+    button.click()
+    assert len(names(page)) == 12
+
+
+def test_details_open_one_by_one_and_all(page: webdriver.Chrome) -> None:
+    row = page.find_element(By.CSS_SELECTOR, "[data-host='ber-file-03']")
+    assert "cbs_reboot_pending" not in row.text
+    row.find_element(By.TAG_NAME, "summary").click()
+    assert "cbs_reboot_pending" in row.text
+    assert "Configuration Manager restarts the host" in row.text
+    page.find_element(By.ID, "unfold").click()
+    assert len(page.find_elements(By.CSS_SELECTOR, "details[open]")) == 12
+    page.find_element(By.ID, "unfold").click()
+    assert page.find_elements(By.CSS_SELECTOR, "details[open]") == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_nothing_is_wider_than_the_screen(page: webdriver.Chrome, width: int) -> None:
+    look(page, width=width)
+    page.find_element(By.ID, "unfold").click()
+    assert page.execute_script("return [document.documentElement.scrollWidth, innerWidth]") == [width, width]
+    assert page.execute_script(BEYOND) == []
+
+
+def test_phone_shows_cards(page: webdriver.Chrome) -> None:
+    look(page, width=390)
+    cell = page.find_element(By.CSS_SELECTOR, "tbody.host td[data-label=Build]")
+    assert page.execute_script("return getComputedStyle(arguments[0], '::before').content", cell) == '"Build"'
+    Select(page.find_element(By.ID, "order")).select_by_value("name")
+    assert names(page) == sorted(names(page))
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [390, 1400])
+def test_text_has_contrast(page: webdriver.Chrome, dark: bool, width: int) -> None:
+    look(page, width=width, dark=dark)
+    page.find_element(By.ID, "unfold").click()
+    found = page.execute_script(CONTRAST)
+    assert found["seen"] > 200
+    assert found["poor"] == []
+
+
+def test_works_without_script(page: webdriver.Chrome) -> None:
+    look(page, script=False)
+    page.refresh()
+    assert not page.find_element(By.ID, "filter").is_displayed()
+    assert len(page.find_elements(By.CSS_SELECTOR, "thead button")) == 0
+    page.find_element(By.CSS_SELECTOR, "[data-host='ber-file-03'] summary").click()
+    assert "cbs_reboot_pending" in page.find_element(By.CSS_SELECTOR, "[data-host='ber-file-03']").text
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_prints_the_details(page: webdriver.Chrome, script: bool) -> None:
+    look(page, script=script, media="print")
+    page.refresh()
+    row = page.find_element(By.CSS_SELECTOR, "[data-host='ber-file-03']")
+    assert row.find_element(By.CLASS_NAME, "reasons").rect["height"] > 0
+    assert not page.find_element(By.ID, "filter").is_displayed()
+    look(page, script=script)
+
+
+def test_table_keeps_its_meaning(page: webdriver.Chrome) -> None:
+    for width in (390, 1400):
+        look(page, width=width)
+        tree = page.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+        roles = [node["role"]["value"] for node in tree if not node["ignored"]]
+        assert roles.count("columnheader") == 6
+        assert roles.count("rowheader") >= 12
+        unnamed = [
+            node
+            for node in tree
+            if not node["ignored"]
+            and node["role"]["value"] in {"button", "searchbox", "combobox", "image", "link"}
+            and not node.get("name", {}).get("value")
+        ]
+        assert unnamed == []
+
+
+def test_hostile_hosts_stay_text(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    hosts = copy.deepcopy(json.loads(SAMPLE.read_text())["hosts"])
+    for number, host in enumerate(hosts):
+        host["name"] = f"{NASTY} n{number:02} {'x' * 120}"
+        for reason in host["reasons"]:
+            reason["message"] = f"</script><script>document.title = 2</script>{'y' * 300}"
+    file = tmp_path / "status.html"
+    file.write_text(report.html(document(hosts)), encoding="utf-8")
+    look(browser, width=390)
+    drain(browser)
+    browser.get(file.as_uri())
+    assert browser.title.startswith("Hotpatch status")
+    assert len(names(browser)) == len(hosts)
+    assert {name[: len(NASTY)] for name in names(browser)} == {NASTY}
+    browser.find_element(By.ID, "text").send_keys("n07")
+    assert len(names(browser)) == 1
+    assert browser.execute_script("return document.documentElement.scrollWidth") == 390
+    assert browser.find_elements(By.TAG_NAME, "img") == []
+    assert drain(browser) == {file.as_uri()}
+    assert browser.get_log("browser") == []
+    look(browser)

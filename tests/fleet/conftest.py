@@ -1,0 +1,74 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Running commands against simulated hosts, with the controller and the executor that the environment names."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+sys.path.insert(0, str(HERE))
+
+from fleet import pwsh  # noqa: E402
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a command against simulated hosts left behind."""
+
+    status: int
+    output: str
+    counters: dict[str, Any]
+
+    def check(self, status: int = 0) -> Run:
+        """This run, which must have ended with `status`."""
+        assert self.status == status, self.output[-4000:]
+        return self
+
+
+def controller() -> Path:
+    """Where ansible-playbook lies: the environment under test, or the one that REBOOTLESS_CONTROLLER names."""
+    return Path(os.environ.get("REBOOTLESS_CONTROLLER") or Path(sys.executable).parent)
+
+
+def executors() -> list[str]:
+    """The executors to test: both, or the fast one alone where there is no PowerShell (in CI that is a failure)."""
+    if pwsh.find_pwsh() is not None:
+        return ["powershell", "fast"]
+    if os.environ.get("REBOOTLESS_REQUIRE_PWSH") == "1":
+        raise RuntimeError("REBOOTLESS_REQUIRE_PWSH is set and no pwsh 7.5 or newer was found")
+    return ["fast"]
+
+
+def simfleet(command: list[str], scratch: Path, *, worlds: Path, executor: str, options: tuple[str, ...] = ()) -> Run:
+    """Run `command` against the hosts of `worlds`; the first word is looked up beside the controller."""
+    environment = dict(os.environ)
+    environment["PATH"] = f"{controller()}{os.pathsep}{environment['PATH']}"
+    environment["ANSIBLE_COLLECTIONS_PATH"] = str(ROOT / "build" / "collections")
+    environment["ANSIBLE_CONFIG"] = str(ROOT / "tools" / "demo.cfg")
+    environment["COLUMNS"] = "160"
+    counters = scratch / "counters.json"
+    fleet = [sys.executable, str(HERE / "simfleet"), "--worlds", str(worlds), "--executor", executor]
+    argv = [*fleet, "--counters", str(counters), *options, "--", *command]
+    done = subprocess.run(argv, capture_output=True, text=True, env=environment, cwd=scratch, timeout=900, check=False)
+    return Run(done.returncode, done.stdout + done.stderr, json.loads(counters.read_text()) if counters.exists() else {})
+
+
+@pytest.fixture
+def on_fleet(tmp_path: Path) -> Callable[..., Run]:
+    """`on_fleet(command, worlds=..., executor=...)`: a command against simulated hosts."""
+
+    def run(command: list[str], **options: Any) -> Run:
+        return simfleet(command, tmp_path, **options)
+
+    return run

@@ -1,0 +1,96 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What runs the collection's own modules: their PowerShell under pwsh, or the same answers in Python."""
+
+from __future__ import annotations
+
+import copy
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from . import fast, model, pwsh
+from .host import Host
+from .payload import Payload
+from .server import OWN, Executor
+
+SIGNALS = OWN + "windows_signals_info"
+LISTS = ("gather_subset", "services")
+
+
+class ExecutorError(Exception):
+    """The executor that was asked for cannot be had."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """An executor, and what the user is to be told about the choice."""
+
+    name: str
+    executor: Executor
+    notice: str = ""
+
+
+class Fast:
+    """Answers `windows_signals_info` from the world, in Python."""
+
+    async def run(self, host: Host, run: Payload, script: str, stdin: bytes, timeout: float) -> model.Answer:
+        """The module's JSON result."""
+        if run.name != SIGNALS:
+            said = f"{run.name}: the fast executor only answers {SIGNALS}; use --executor powershell."
+            return model.module_result(run, {"failed": True, "changed": False, "msg": said})
+        arguments = {key: value for key, value in run.arguments.items() if not key.startswith("_ansible_")}
+        for name in LISTS:
+            # As Ansible.Basic does.
+            if isinstance(arguments.get(name), str):
+                arguments[name] = [item.strip() for item in arguments[name].split(",")]
+        try:
+            signals = fast.signals(live(host, run), arguments)
+        except ValueError as error:
+            return model.module_result(run, {"failed": True, "changed": False, "msg": str(error)})
+        return model.module_result(run, {"changed": False, "schema": 1, "signals": signals})
+
+    async def close(self) -> None:
+        """Nothing to end."""
+
+
+class PowerShell:
+    """Runs the payload under a pool of warm pwsh processes."""
+
+    def __init__(self, pool: pwsh.Pool) -> None:
+        self.pool = pool
+
+    async def run(self, host: Host, run: Payload, script: str, stdin: bytes, timeout: float) -> model.Answer:
+        """What the payload printed."""
+        try:
+            code, out, err = await self.pool.run(live(host, run), script, stdin, timeout)
+        except TimeoutError:
+            return 1, b"", f"simfleet: {run.name} took longer than {timeout:.0f} s\r\n".encode()
+        return code, out, err
+
+    async def close(self) -> None:
+        """End the processes."""
+        await self.pool.close()
+
+
+def live(host: Host, run: Payload) -> dict[str, Any]:
+    """The host's world as it is now; a task with become has the rights of a local logon."""
+    state = copy.deepcopy(host.state)
+    if any(wrapper.startswith("become") for wrapper in run.wrappers):
+        state["logon"] = "local"
+    return state
+
+
+def choose(wanted: str | None, hosts: int) -> Chosen:
+    """The executor asked for; without a wish PowerShell where there is one.
+
+    :raises ExecutorError: PowerShell is asked for and there is none
+    """
+    if wanted == "fast":
+        return Chosen("fast", Fast())
+    if pwsh.find_pwsh() is None:
+        if wanted == "powershell":
+            raise ExecutorError("--executor powershell: no pwsh 7.5 or newer was found; --executor fast needs none")
+        notice = "no pwsh 7.5 or newer was found: the fast executor answers in PowerShell's place"
+        return Chosen("fast", Fast(), notice)
+    return Chosen("powershell", PowerShell(pwsh.Pool(max(1, min(hosts, os.cpu_count() or 1)))))

@@ -1,0 +1,265 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One simulated host: its world as it is now, its power, its port, and what is counted."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import socket
+import ssl
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from .faults import HostFaults
+
+LOOPBACK = "127.0.0.1"
+CBS = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing"
+REBOOT_PENDING = CBS + r"\RebootPending"
+REBOOT_REQUIRED = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\WindowsUpdate\Auto Update\RebootRequired"
+SESSION_MANAGER = r"HKLM\SYSTEM\CurrentControlSet\Control\Session Manager"
+# Windows takes these away at boot: volatile keys, and what the session manager has carried out.
+GONE_AT_BOOT = (REBOOT_PENDING, REBOOT_REQUIRED)
+CARRIED_OUT_AT_BOOT = ("PendingFileRenameOperations", "PendingFileRenameOperations2")
+ALREADY_SCHEDULED, ACCESS_DENIED, NONE_IN_PROGRESS = 1190, 5, 1116
+
+Serve = Callable[["Host", asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@dataclass
+class Counters:
+    """What a host has seen since the start."""
+
+    requests: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    connections: int = 0
+    shells: int = 0
+    module_runs: Counter[str] = field(default_factory=Counter)
+    commands: Counter[str] = field(default_factory=Counter)
+    requests_by_module: Counter[str] = field(default_factory=Counter)
+    bytes_by_module: Counter[str] = field(default_factory=Counter)
+    restarts: int = 0
+    out_of_service: list[dict[str, Any]] = field(default_factory=list)
+    faults: Counter[str] = field(default_factory=Counter)
+
+    def as_json(self) -> dict[str, Any]:
+        """These counters as JSON."""
+        return {key: dict(value) if isinstance(value, Counter) else value for key, value in vars(self).items()}
+
+
+class Host:
+    """A simulated host on a port of its own, which stays its own while the host is down."""
+
+    def __init__(
+        self,
+        name: str,
+        world: dict[str, Any],
+        faults: HostFaults | None = None,
+        *,
+        origin: str = "",
+        time_scale: float = 1.0,
+    ) -> None:
+        self.name = name
+        self.time_scale = time_scale
+        self.origin = origin or name
+        self.state = copy.deepcopy(world)
+        self.faults = faults or HostFaults()
+        self.counters = Counters()
+        self.shells: dict[str, Any] = {}
+        self.unauthorized = False
+        # What the model of win_updates remembers between its runs.
+        self.updates: dict[str, Any] | None = None
+        self.began = time.monotonic()
+        self.socket = _bound(0)
+        self.port: int = self.socket.getsockname()[1]
+        self._serve: Serve | None = None
+        self._tls: ssl.SSLContext | None = None
+        self._server: asyncio.Server | None = None
+        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._jobs: set[asyncio.Task[None]] = set()
+        self._shutdown: asyncio.Task[None] | None = None
+
+    async def start(self, serve: Serve, tls: ssl.SSLContext | None) -> None:
+        """Open the port, unless a fault keeps it shut."""
+        self._serve, self._tls, self.began = serve, tls, time.monotonic()
+        for fault in self.faults.from_the_start():
+            if fault.kind == "unauthorized":
+                self.refuse_credentials(fault.seconds)
+            elif fault.kind == "refused":
+                self.fail("refused")
+                self.go_away("refused", fault.seconds)
+        if not self._away:
+            await self.up()
+
+    @property
+    def up_now(self) -> bool:
+        """Whether the port is open."""
+        return self._server is not None
+
+    @property
+    def _away(self) -> bool:
+        return bool(self.counters.out_of_service) and self.counters.out_of_service[-1]["to"] is None
+
+    async def up(self) -> None:
+        """Open the port."""
+        self._server = await asyncio.start_server(self._connected, sock=self.socket, ssl=self._tls, limit=2**20)
+        if self._away:
+            self.counters.out_of_service[-1]["to"] = self.elapsed()
+
+    def down(self, reason: str) -> None:
+        """Cut every connection and shut the port; it stays bound, so nobody else gets it and connecting is refused."""
+        self.counters.out_of_service.append({"from": self.elapsed(), "to": None, "reason": reason})
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+            self.socket = _bound(self.port)
+        self.cut()
+        self.updates = None
+        for shell in self.shells.values():
+            shell.stop()
+        self.shells.clear()
+
+    def cut(self) -> None:
+        """Cut every connection."""
+        for task, writer in list(self._connections.items()):
+            writer.transport.abort()
+            task.cancel()
+
+    def go_away(self, reason: str, seconds: float | None) -> None:
+        """Be out of service: for a time, or for good."""
+        self.down(reason)
+        if seconds is not None:
+            self._later(seconds, self.up)
+
+    def refuse_credentials(self, seconds: float | None) -> None:
+        """Answer 401 to everything: for a time, or for good."""
+
+        async def accept() -> None:
+            self.unauthorized = False
+
+        self.unauthorized = True
+        if seconds is not None:
+            self._later(seconds, accept)
+
+    def fail(self, kind: str) -> None:
+        """Count a fault."""
+        self.counters.faults[kind] += 1
+
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return round(time.monotonic() - self.began, 3)
+
+    @property
+    def boot(self) -> datetime:
+        """The last boot; a world that does not say was started a month ago."""
+        stated = self.state.get("boot")
+        return datetime.fromisoformat(stated or self.state["clock"]) - timedelta(days=0 if stated else 30)
+
+    def restart(self, delay: float) -> int:
+        """What `shutdown /r` does; its exit code."""
+        if self.state.get("reboot", {}).get("refuses"):
+            return ACCESS_DENIED
+        if self._shutdown is not None:
+            return ALREADY_SCHEDULED
+        # The answer to the shutdown command goes out first.
+        self._shutdown = self._later(max(delay * self.time_scale, 0.1), self._restart)
+        return 0
+
+    def abort_restart(self) -> int:
+        """What `shutdown /a` does; its exit code."""
+        if self._shutdown is None or not self.up_now:
+            return NONE_IN_PROGRESS
+        self._shutdown.cancel()
+        self._shutdown = None
+        return 0
+
+    async def _restart(self) -> None:
+        faults = self.faults.at_restart()
+        for fault in faults:
+            self.fail(fault.kind)
+        self.counters.restarts += 1
+        kinds = {fault.kind for fault in faults}
+        self.down("never_back" if "never_back" in kinds else "restart")
+        if "never_back" in kinds:
+            return
+        more = sum(fault.seconds or 0 for fault in faults)
+        down = float(self.state.get("reboot", {}).get("down_seconds", 2)) + more
+        await asyncio.sleep(down * self.time_scale)
+        self._booted()
+        self._shutdown = None
+        await self.up()
+
+    def _booted(self) -> None:
+        """The state after a boot. The host's clock stands still otherwise, so it moves on here by a fixed time."""
+        boot = datetime.fromisoformat(self.state["clock"]) + timedelta(minutes=2)
+        self.state["boot"] = f"{boot:%Y-%m-%dT%H:%M:%SZ}"
+        self.state["clock"] = f"{boot + timedelta(minutes=1):%Y-%m-%dT%H:%M:%SZ}"
+        gone = {key.lower() for key in GONE_AT_BOOT}
+        registry = self.state.get("registry", {})
+        for key in [
+            key for key in registry if key.lower() in gone or key.lower().startswith(tuple(k + "\\" for k in gone))
+        ]:
+            del registry[key]
+        for key, values in registry.items():
+            if key.lower() == SESSION_MANAGER.lower():
+                for name in CARRIED_OUT_AT_BOOT:
+                    values.pop(name, None)
+        self.state["update_agent"] = {"reboot_required": False, "reboot_required_before_installation": False}
+
+    async def settled(self) -> None:
+        """Wait until nothing is under way: no restart, no fault that ends by itself."""
+        while self._jobs:
+            await asyncio.gather(*self._jobs, return_exceptions=True)
+
+    def _later(self, seconds: float, action: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        async def wait() -> None:
+            await asyncio.sleep(seconds)
+            await action()
+
+        job = asyncio.ensure_future(wait())
+        self._jobs.add(job)
+        job.add_done_callback(self._jobs.discard)
+        return job
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        assert self._serve is not None
+        self._connections[task] = writer
+        self.counters.connections += 1
+        try:
+            await self._serve(self, reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            # The client has gone, or the host has.
+            pass
+        finally:
+            del self._connections[task]
+            writer.close()
+
+    async def stop(self) -> None:
+        """End everything."""
+        for job in list(self._jobs):
+            job.cancel()
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for shell in self.shells.values():
+            shell.stop()
+        waiting = [*self._jobs, *self._connections]
+        self.cut()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        self.socket.close()
+
+
+def _bound(port: int) -> socket.socket:
+    """A socket that owns a port of the loopback and does not listen: connecting to it is refused."""
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind((LOOPBACK, port))
+    bound.setblocking(False)
+    return bound

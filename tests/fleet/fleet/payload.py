@@ -1,0 +1,88 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What ansible-core sends to a Windows host: the command line and the payload on standard input, of 2.18 to 2.21."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+SEPARATOR = b"\0\0\0\0"
+ENCODED = re.compile(
+    r"""(?is)^\s*&?\s*["']?(?:\S*\\)?(?:powershell|pwsh)(?:\.exe)?["']?\s.*?-e(?:nc|ncodedcommand)?\s+["']?([A-Za-z0-9+/=]+)"""
+)
+COLLECTION_PART = re.compile(r"^ansible_collections\.(.+?)\.plugins\.modules\.")
+
+
+class PayloadError(Exception):
+    """Standard input holds no payload of a known shape."""
+
+
+@dataclass(frozen=True)
+class Payload:
+    """One run of a module or of a helper script."""
+
+    kind: str
+    name: str
+    arguments: dict[str, Any]
+    wrappers: tuple[str, ...] = ()
+    extra: bytes = b""
+    variables: dict[str, Any] = field(default_factory=dict)
+
+
+def script_of(line: str) -> str | None:
+    """The script of a PowerShell command line, however often it was encoded; None when it is no PowerShell."""
+    found = None
+    while match := ENCODED.match(line):
+        try:
+            found = base64.b64decode(match[1], validate=True).decode("utf-16-le")
+        except (binascii.Error, UnicodeDecodeError) as error:
+            raise PayloadError(f"the -EncodedCommand cannot be decoded: {error}") from error
+        # Up to 2.18, and in win_reboot of any, the encoded script starts PowerShell with another encoded script.
+        line = found
+    return found
+
+
+def parse(stdin: bytes) -> Payload | None:
+    """The payload on standard input; None when there is none.
+
+    :raises PayloadError: it is broken
+    """
+    if SEPARATOR not in stdin:
+        return None
+    head, body, *rest = stdin.split(SEPARATOR)
+    try:
+        manifest = json.loads(body)
+        if head.lstrip().startswith(b"{"):
+            return _since_2_19(manifest, SEPARATOR.join(rest).lstrip(b"\r\n")) if "actions" in manifest else None
+        return _up_to_2_18(manifest)
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise PayloadError(f"the payload cannot be read: {type(error).__name__}: {error}") from error
+
+
+def module_name(name: str) -> str:
+    """`namespace.collection.module`, however ansible-core spells it."""
+    return COLLECTION_PART.sub(r"\1.", name.removesuffix(".ps1"))
+
+
+def _since_2_19(manifest: dict[str, Any], extra: bytes) -> Payload:
+    actions = manifest["actions"]
+    parameters = actions[-1].get("params") or {}
+    last = actions[-1]["name"]
+    wrappers = tuple(action["name"].removesuffix(".ps1") for action in actions[:-1])
+    if last.startswith("module_wrapper"):
+        variables = {variable["Name"]: variable["Value"] for variable in parameters.get("Variables") or []}
+        name = module_name(parameters["Script"])
+        return Payload("module", name, dict(variables.get("complex_args") or {}), wrappers, extra)
+    return Payload("script", last.removesuffix(".ps1"), dict(parameters), wrappers, extra)
+
+
+def _up_to_2_18(manifest: dict[str, Any]) -> Payload:
+    arguments = dict(manifest["module_args"])
+    name = module_name(str(arguments.get("_ansible_module_name") or "unknown"))
+    wrappers = tuple(action for action in manifest["actions"] if action != "module_wrapper")
+    return Payload("module", name, arguments, wrappers)

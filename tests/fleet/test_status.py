@@ -1,0 +1,107 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every world gives the verdict it expects: through PowerShell, through the fast executor, and from the signals alone."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.rebootless.patching.plugins.plugin_utils import releases, status
+from conftest import HERE, Run, executors, simfleet
+from fleet import fast, worlds
+
+WORLDS = worlds.load(HERE / "worlds")
+TABLE = releases.ReleaseTable.load(releases.shipped())
+EXECUTORS = executors()
+
+
+def verdict(host: dict[str, Any]) -> dict[str, Any]:
+    """A host of the status JSON in the words of a world's `expect`."""
+    pending = host["pending"]
+    return {
+        "state": host["state"],
+        "track": host["track"],
+        "reasons": [reason["code"] for reason in host["reasons"] if reason["severity"] == "cause"],
+        "warnings": [reason["code"] for reason in host["reasons"] if reason["severity"] == "warning"],
+        "pending": pending["pending"],
+        "pending_reasons": sorted(f"{reason['class']}:{reason['source']}" for reason in pending["reasons"]),
+    }
+
+
+def expected(name: str) -> dict[str, Any]:
+    """A world's `expect` without the fact it rests on."""
+    return {key: value for key, value in WORLDS[name]["expect"].items() if key != "fact"}
+
+
+@pytest.fixture(scope="module", params=EXECUTORS)
+def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The status of the whole scenario library through `ansible-playbook`, with one executor."""
+    scratch = tmp_path_factory.mktemp(f"status-{request.param}")
+    command = ["ansible-playbook", "rebootless.patching.status", "-e", f"rebootless_dest={scratch}"]
+    run: Run = simfleet(command, scratch, worlds=HERE / "worlds", executor=request.param).check()
+    document = json.loads((scratch / "status.json").read_text())
+    return {"hosts": {host["name"]: host for host in document["hosts"]}, "counters": run.counters}
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The raw signals of every world as the executed PowerShell gives them, one file each."""
+    if "powershell" not in EXECUTORS:
+        pytest.skip("no pwsh 7.5 or newer: PowerShell is not executed")
+    scratch = tmp_path_factory.mktemp("signals")
+    command = ["ansible-playbook", str(HERE / "playbooks" / "signals.yml"), "-e", f"signals_dest={scratch}"]
+    simfleet(command, scratch, worlds=HERE / "worlds", executor="powershell").check()
+    return scratch
+
+
+@pytest.mark.parametrize("name", sorted(WORLDS))
+def test_world_gives_what_it_expects(report: dict[str, Any], name: str) -> None:
+    assert verdict(report["hosts"][name]) == expected(name)
+
+
+@pytest.mark.parametrize("name", sorted(WORLDS))
+def test_status_is_one_module_run(report: dict[str, Any], name: str) -> None:
+    counters = report["counters"]["hosts"][name]
+    assert counters["module_runs"] == {"rebootless.patching.windows_signals_info": 1}
+    assert counters["requests"] <= 7
+    assert counters["restarts"] == 0
+
+
+@pytest.mark.parametrize("name", sorted(WORLDS))
+def test_core_alone_gives_the_same(name: str) -> None:
+    world = WORLDS[name]
+    now = datetime.fromisoformat(world["clock"])
+    host = status.host_status(name, fast.signals(world, {}), None, TABLE, now, azure=world.get("azure"))
+    assert verdict(host) == expected(name)
+
+
+@pytest.mark.parametrize("name", sorted(WORLDS))
+def test_executors_give_equal_signals(executed: Path, name: str) -> None:
+    assert json.loads((executed / f"{name}.json").read_text()) == fast.signals(WORLDS[name], {})
+
+
+def test_every_state_is_in_the_library() -> None:
+    found = {world["expect"]["state"] for world in WORLDS.values()}
+    assert found == set(status.STATES)
+
+
+def test_demo_hosts_are_in_seven_states_at_least() -> None:
+    names = (HERE / "demo-hosts.txt").read_text().split()
+    assert len(set(names)) == 12
+    assert len({WORLDS[name]["expect"]["state"] for name in names}) >= 7
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_status_costs_little_more_than_win_ping(tmp_path: Path, executor: str) -> None:
+    options = ("--only", "s25-arc-on-track")
+    command = ["ansible-playbook", str(HERE / "playbooks" / "ping_then_status.yml")]
+    run = simfleet(command, tmp_path, worlds=HERE / "worlds", executor=executor, options=options).check()
+    by_module = run.counters["hosts"]["s25-arc-on-track"]["bytes_by_module"]
+    assert set(by_module) == {"ansible.windows.win_ping", "rebootless.patching.windows_signals_info"}
+    assert by_module["rebootless.patching.windows_signals_info"] <= 1.25 * by_module["ansible.windows.win_ping"]
+
+

@@ -1,0 +1,154 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Mutation testing of the core: each mutant of cosmic-ray's operators must turn a unit test red.
+
+usage: tools/mutants.py [MODULE...] [--most N] [--list]
+
+Every mutant runs in a fork of a process that has the test tools loaded already, with the mutated source in place of the
+file's own; nothing on disk is changed. A survivor must stand in tests/mutants-harmless.yml with the reason why it is harmless.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import importlib.machinery
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import hypothesis
+import pytest
+import yaml
+from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.plugins import get_operator, operator_names
+
+ROOT = Path(__file__).resolve().parent.parent
+CORE = ROOT / "plugins" / "plugin_utils"
+TESTS = ROOT / "tests" / "unit" / "plugins" / "plugin_utils"
+MODULES = ("calendar", "pending_reboot", "reasons", "releases", "restart_risks", "signals", "status", "track")
+HARMLESS = ROOT / "tests" / "mutants-harmless.yml"
+LIMIT = 60
+# Annotations are never evaluated under `from __future__ import annotations`; `|` in them is not arithmetic.
+SKIPPED_OPERATORS = ("core/ReplaceBinaryOperator_BitOr", "core/RemoveDecorator", "core/ExceptionReplacer")
+
+
+class Mutant(NamedTuple):
+    """One change of one source file, and how it looks."""
+
+    path: Path
+    operator: str
+    occurrence: int
+    code: str
+    line: str
+
+    def __str__(self) -> str:
+        return f"{self.path.stem}: {self.line}"
+
+
+def mutants(path: Path) -> Iterator[Mutant]:
+    """Every mutant of a file."""
+    source = path.read_text(encoding="utf-8")
+    seen = set()
+    for name in sorted(operator_names()):
+        if name.startswith(SKIPPED_OPERATORS):
+            continue
+        operator = get_operator(name)()
+        count = sum(len(list(operator.mutation_positions(node))) for node in ast_nodes(get_ast(source)))
+        for occurrence in range(count):
+            code = mutate_code(source, operator, occurrence)
+            if code is None or code in seen or code == source:
+                continue
+            seen.add(code)
+            changed = [
+                text.strip()
+                for text in difflib.unified_diff(source.splitlines(), code.splitlines(), lineterm="", n=0)
+                if text[:1] in "+-" and text[:3] not in ("+++", "---")
+            ]
+            yield Mutant(path, name, occurrence, code, " ".join(" ".join(changed).split()))
+
+
+def tested(mutant: Mutant) -> int:
+    """Run the unit tests on a mutant in this (forked) process; the number of the pytest exit status."""
+    original = importlib.machinery.SourceFileLoader.get_code
+
+    def get_code(loader: importlib.machinery.SourceFileLoader, name: str) -> object:
+        if Path(loader.path).resolve() == mutant.path:
+            return compile(mutant.code, loader.path, "exec", dont_inherit=True)
+        return original(loader, name)
+
+    importlib.machinery.SourceFileLoader.get_code = get_code
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", str(TESTS)]))
+
+
+def start(mutant: Mutant) -> int:
+    """Fork a process that tests a mutant."""
+    child = os.fork()
+    if child == 0:
+        signal.alarm(LIMIT)
+        status = 99
+        try:
+            status = tested(mutant)
+        finally:
+            os._exit(status)
+    return child
+
+
+def survivors(queue: list[Mutant], workers: int) -> list[Mutant]:
+    """The mutants that no test noticed; a hang or a crash counts as noticed."""
+    alive: list[Mutant] = []
+    running: dict[int, Mutant] = {}
+    done = 0
+    while queue or running:
+        while queue and len(running) < workers:
+            mutant = queue.pop()
+            running[start(mutant)] = mutant
+        child, status = os.wait()
+        mutant = running.pop(child)
+        done += 1
+        if os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0:
+            alive.append(mutant)
+            print(f"survived  {mutant}", flush=True)
+        if done % 100 == 0:
+            print(f"  {done} tested, {len(alive)} survived", flush=True)
+    return alive
+
+
+def main() -> int:
+    """Test all mutants, list the survivors, fail when one has no reason."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("modules", nargs="*", default=MODULES)
+    parser.add_argument("--most", type=int, default=0, help="a random sample of at most this many")
+    parser.add_argument("--list", action="store_true", help="only list the mutants")
+    options = parser.parse_args()
+    sys.dont_write_bytecode = True
+    hypothesis.settings.register_profile("mutants", max_examples=25, derandomize=True, database=None, deadline=None)
+    hypothesis.settings.load_profile("mutants")
+    queue = [mutant for module in options.modules for mutant in mutants(CORE / f"{module}.py")]
+    if options.most and len(queue) > options.most:
+        queue = random.Random(1).sample(queue, options.most)
+    if options.list:
+        print("\n".join(map(str, queue)))
+        return 0
+    total, began = len(queue), time.monotonic()
+    print(f"{total} mutants of {', '.join(options.modules)}", flush=True)
+    alive = survivors(queue, os.cpu_count() or 1)
+    reasons = yaml.safe_load(HARMLESS.read_text(encoding="utf-8")) if HARMLESS.exists() else {}
+    unexplained = [mutant for mutant in alive if str(mutant) not in reasons]
+    print(f"\n{total} mutants, {total - len(alive)} killed, {len(alive)} survived, {time.monotonic() - began:.0f} s")
+    for mutant in sorted(alive, key=str):
+        print(f"  {mutant}\n      {reasons.get(str(mutant), 'NOT EXPLAINED')}")
+    return 1 if unexplained else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
