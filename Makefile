@@ -54,7 +54,7 @@ sanity: env-test ## ansible-test sanity, validate-modules on the PowerShell modu
 	tools/sanity $(BIN)/python
 
 docs-lint: env-test ## antsibull-docs and changelog lint
-	$(BIN)/antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs all .
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs all .
 	$(BIN)/antsibull-changelog lint
 
 importer: env-test env-importer ## galaxy-importer on the built artifact

@@ -5,7 +5,7 @@
 usage: tools/mutants.py [MODULE...] [--most N] [--list]
 
 Every mutant runs in a fork of a process that has the test tools loaded already, with the mutated source in place of the
-file's own; nothing on disk is changed. A survivor must stand in tests/mutants-harmless.yml with the reason why it is harmless.
+file's own; nothing on disk is changed. A survivor must stand in tests/mutants-harmless-*.yml with the reason why it is harmless.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from cosmic_ray.plugins import get_operator, operator_names
 ROOT = Path(__file__).resolve().parent.parent
 CORE = ROOT / "plugins" / "plugin_utils"
 TESTS = ROOT / "tests" / "unit" / "plugins" / "plugin_utils"
-MODULES = ("calendar", "pending_reboot", "reasons", "releases", "restart_risks", "signals", "status", "track")
-HARMLESS = ROOT / "tests" / "mutants-harmless.yml"
+MODULES = ("calendar", "pending_reboot", "reasons", "releases", "restart_risks", "signals", "status", "track", "warnings")
+HARMLESS = sorted((ROOT / "tests").glob("mutants-harmless-*.yml"))
 LIMIT = 60
 # Annotations are never evaluated under `from __future__ import annotations`; `|` in them is not arithmetic.
 SKIPPED_OPERATORS = ("core/ReplaceBinaryOperator_BitOr", "core/RemoveDecorator", "core/ExceptionReplacer")
@@ -142,7 +142,9 @@ def main() -> int:
     total, began = len(queue), time.monotonic()
     print(f"{total} mutants of {', '.join(options.modules)}", flush=True)
     alive = survivors(queue, os.cpu_count() or 1)
-    reasons = yaml.safe_load(HARMLESS.read_text(encoding="utf-8")) if HARMLESS.exists() else {}
+    reasons: dict[str, str] = {}
+    for file in HARMLESS:
+        reasons |= yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     unexplained = [mutant for mutant in alive if str(mutant) not in reasons]
     print(f"\n{total} mutants, {total - len(alive)} killed, {len(alive)} survived, {time.monotonic() - began:.0f} s")
     for mutant in sorted(alive, key=str):

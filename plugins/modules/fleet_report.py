@@ -107,7 +107,7 @@ summary:
   description: Counts of what is shown, by state and by pending restart.
   returned: always
   type: dict
-  sample: {hosts: 12, reached: 12, states: {on_track: 5}, pending: {yes: 2, no: 9, unknown: 1}}
+  sample: {hosts: 12, reached: 12, states: {on_track: 5}, pending: {'yes': 2, 'no': 9, unknown: 1}}
 changes:
   description: Hosts that left the track, came back, are new or gone since the last status.
   returned: always

@@ -75,7 +75,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 pending:
-  description: Whether a reason of the chosen classes exists; V(null) when a source of these classes could not be read and none of the others says yes.
+  description:
+    - Whether a reason of the chosen classes exists.
+    - V(null) when a source of these classes could not be read and none of the others says yes.
   returned: always
   type: bool
   sample: true

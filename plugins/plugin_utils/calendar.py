@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time
+from datetime import MAXYEAR, UTC, date, datetime, time
 
 RELEASE_TIME = time(17, tzinfo=UTC)
 TUESDAY = 1
@@ -25,7 +25,7 @@ def released(day: date, now: datetime) -> bool:
 def patch_tuesdays(after: date, now: datetime) -> Iterator[date]:
     """Every Patch Tuesday after a day whose release is out at `now`, oldest first."""
     year, month = after.year, after.month
-    while True:
+    while year <= MAXYEAR:
         day = patch_tuesday(year, month)
         if not released(day, now):
             return

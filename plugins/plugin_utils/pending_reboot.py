@@ -15,11 +15,14 @@ from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import
     flag,
     moment,
     number,
+    shown,
     text,
 )
 
 CLASSES = ("servicing", "identity", "management", "file_rename", "legacy")
 DEFAULT_CLASSES = ("identity", "management", "servicing")
+# Where an update that waits shows; the other sources of servicing also stand for roles and features.
+UPDATES = ("cbs_reboot_in_progress", "wu_reboot_required", "agent_reboot_required", "agent_reboot_before_install")
 SYSTEM_FOLDERS = re.compile(r"^[a-z]:\\windows\\(system32|syswow64|winsxs|servicing)\\|\\drivers\\", re.IGNORECASE)
 SHOWN_NAMES = 3
 
@@ -62,8 +65,8 @@ def _update_ids(signals: Signals, probe: str) -> Found | Unknown | None:
         return None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         return UNKNOWN
-    shown = ", ".join(names[:SHOWN_NAMES]) + (" ..." if len(names) > SHOWN_NAMES else "")
-    detail = f"Windows Update has installed updates that wait for a restart ({shown or 'no ids given'})."
+    ids = ", ".join(shown(name, 40) for name in names[:SHOWN_NAMES]) + (" ..." if len(names) > SHOWN_NAMES else "")
+    detail = f"Windows Update has installed updates that wait for a restart ({ids or 'no ids given'})."
     fallback = isinstance(signals.flag("agent_reboot_required"), Unknown)
     if fallback:
         detail += " Source registry: the update agent gave no answer."
@@ -71,7 +74,10 @@ def _update_ids(signals: Signals, probe: str) -> Found | Unknown | None:
 
 
 def _file_renames(signals: Signals, probe: str) -> Found | Unknown | None:
-    """Pairs with a destination whose source is still there; the rest is noise."""
+    """Pairs with a destination whose source is still there; the rest is noise.
+
+    A source nobody could look at, or a pair beyond those listed, could be work as well as noise.
+    """
     table = signals.table(probe)
     if table is None or isinstance(table, Unknown):
         return table
@@ -79,14 +85,16 @@ def _file_renames(signals: Signals, probe: str) -> Found | Unknown | None:
     if not isinstance(pairs, list) or isinstance(total, Unknown):
         return UNKNOWN
     kept = []
+    hidden = total > len(pairs)
     for pair in pairs:
         destination = pair.get("destination") if isinstance(pair, Mapping) else UNKNOWN
-        if not isinstance(destination, str):
-            return UNKNOWN
-        if destination and pair.get("source_exists") is not False:
+        exists = flag(pair.get("source_exists")) if isinstance(pair, Mapping) else UNKNOWN
+        if not isinstance(destination, str) or (destination and isinstance(exists, Unknown)):
+            hidden = True
+        elif destination and exists:
             kept.append(destination)
     if not kept:
-        return None
+        return UNKNOWN if hidden else None
     system = sum(1 for destination in kept if SYSTEM_FOLDERS.search(destination))
     return Found(f"{len(kept)} of {total} file renames have work to do, {system} of them in Windows' own folders.")
 
@@ -98,11 +106,16 @@ def _renamed(signals: Signals, probe: str) -> Found | Unknown | None:
     active, configured = text(table.get("active")), text(table.get("configured"))
     if isinstance(active, Unknown) or isinstance(configured, Unknown):
         return UNKNOWN
-    host_name = table.get("nv_hostname")
+    host_name = table.get("nv_hostname", UNKNOWN)
     if active.lower() != configured.lower():
         return Found(f"The computer is to be renamed from {active} to {configured}.")
+    if host_name is None:
+        return None
+    host_name = text(host_name)
+    if isinstance(host_name, Unknown):
+        return UNKNOWN
     # The NetBIOS name is the host name's first 15 characters.
-    if isinstance(host_name, str) and host_name and host_name[:15].lower() != active.lower():
+    if host_name[:15].lower() != active.lower():
         return Found(f"The computer is to be renamed from {active} to {host_name}.")
     return None
 
@@ -198,19 +211,19 @@ SOURCES = (
 
 
 def _covered(signals: Signals, probe: str) -> bool:
-    """Whether another source answers for one that a network logon is refused (facts 1.4): 5 by the registry's 4, 6 by 5 or 4."""
+    """Whether the registry's list answers for the update agent, which refuses a network logon (facts 1.4)."""
     if probe not in ("agent_reboot_required", "agent_reboot_before_install") or not signals.denied(probe):
         return False
     return not isinstance(_update_ids(signals, "wu_reboot_required"), Unknown)
 
 
-def pending_restart(raw: Mapping[str, Any] | None, classes: Collection[str] = DEFAULT_CLASSES) -> dict[str, Any]:
+def pending_restart(raw: object, classes: Collection[str] = DEFAULT_CLASSES) -> dict[str, Any]:
     """`{pending, classes, reasons, unknown_sources}` of a host's raw signals (None: nothing is known).
 
     `pending` is true when a reason of the chosen classes exists, None when it could be hidden behind a source of
     these classes that has no answer, else false. `reasons` holds those of every class.
     """
-    signals = Signals(raw or {})
+    signals = Signals(raw)
     reasons: list[dict[str, Any]] = []
     unknown: list[str] = []
     hidden = False
@@ -244,5 +257,5 @@ def restart_required(answer: Mapping[str, Any]) -> str:
     counted = {reason["class"] for reason in answer["reasons"] if reason["class"] in answer["classes"]}
     if not counted:
         return "no"
-    blocked = any(reason["blocks_updates"] for reason in answer["reasons"])
-    return "yes" if blocked or counted & {"servicing", "identity"} else "deferrable"
+    # Whatever blocks updates is of class servicing.
+    return "yes" if counted & {"servicing", "identity"} else "deferrable"

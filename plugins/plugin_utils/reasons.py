@@ -70,7 +70,7 @@ REASONS: dict[str, Kind] = {
     ),
     "vbs_unknown": Kind(
         CAUSE,
-        "Whether virtualization-based security runs could not be read.",
+        "Whether virtualization-based security runs could not be read ({why}).",
         "Ask with an account that may read root/Microsoft/Windows/DeviceGuard.",
         f"{FACTS} section 2",
     ),
@@ -155,7 +155,7 @@ REASONS: dict[str, Kind] = {
     "off_track_update": Kind(
         CAUSE,
         "The cumulative update {kb} of {date} has put the host off the hotpatch track: every update restarts until the next baseline.",
-        "{fix}",
+        "Install {baseline} and restart once: that puts the host back on the track. Until then plan a restart a month.",
         f"{FACTS} section 5: cumulative or out-of-band update installed in a hotpatch month",
     ),
     "baseline_missing": Kind(
@@ -171,7 +171,7 @@ REASONS: dict[str, Kind] = {
         f"{FACTS} section 5: baseline staged, restart missing",
     ),
     "restart_unknown": Kind(
-        WARNING,
+        CAUSE,
         "Whether servicing waits for a restart could not be read in full ({what}).",
         "Ask with an account that may read these sources.",
         "facts/pending-reboot-and-linux.md section 1.4",

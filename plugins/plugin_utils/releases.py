@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.rebootless.patching.plugins.plugin_utils import calendar
+from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import shown
 
 SHIPPED = Path(__file__).parent / "data" / "releases.json"
 BASELINES = frozenset({"baseline", "unplanned_baseline"})
@@ -20,11 +21,23 @@ HOTPATCHES = frozenset({"hotpatch", "oob_hotpatch", "oob_wsus_fix"})
 # Installed in a hotpatch month, these end the track until the next baseline.
 OFF_TRACK = frozenset({"ordinary", "oob_lcu"})
 TYPES = BASELINES | HOTPATCHES | OFF_TRACK
+# Every product of the table and the build family it has.
+PRODUCTS = {
+    "windows_11_24h2": "26100",
+    "windows_11_25h2": "26200",
+    "windows_server_2022_azure_edition": "20348",
+    "windows_server_2025": "26100",
+}
 PLANNED_TYPES = frozenset({"baseline", "hotpatch"})
 CONFIDENCE = frozenset({"calendar", "vendor_page", "secondary", "derived"})
+SHOWN = 80
 KB = re.compile(r"KB[0-9]{6,8}")
-BUILD = re.compile(r"[0-9]{5}\.[0-9]{1,6}")
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+FIELDS = ("product", "date", "kb", "build", "type", "restart", "confidence", "source", "note")
+PLANNED_FIELDS = ("product", "month", "type", "source")
+TABLE_FIELDS = ("schema", "compiled", "releases", "planned", "omitted", "$schema")
+ONE_PRODUCT = f"one of {', '.join(PRODUCTS)}"
 
 
 class TableError(ValueError):
@@ -75,22 +88,34 @@ class Planned:
         return calendar.patch_tuesday(int(self.month[:4]), int(self.month[5:]))
 
 
-def _record(where: str, value: object) -> Mapping[str, Any]:
+def _record(where: str, value: object, fields: Iterable[str]) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise TableError(f"{where} is {value!r}; a mapping is expected.")
+        raise TableError(f"{where} is {_short(value)}; a mapping is expected.")
+    for name in value:
+        if name not in fields:
+            raise TableError(f"{where}: field {_short(name)} is not known; one of {', '.join(fields)} is expected.")
     return value
 
 
-def _records(data: Mapping[str, Any], name: str, *, required: bool) -> list[tuple[str, Mapping[str, Any]]]:
+def _short(value: object) -> str:
+    """A wrong value as an error shows it."""
+    words = repr(value)
+    return words if len(words) <= SHOWN else words[:SHOWN] + "..."
+
+
+def _records(
+    data: Mapping[str, Any], name: str, fields: Iterable[str], *, required: bool
+) -> list[tuple[str, Mapping[str, Any]]]:
     """The records of a list of the table, each with the words that name it in an error."""
     found = data.get(name, None if required else [])
     if not isinstance(found, list):
-        raise TableError(f"field {name} is {found!r}; a list of records is expected.")
+        raise TableError(f"field {name} is {_short(found)}; a list of records is expected.")
     result = []
     for index, value in enumerate(found):
-        record = _record(f"record {name}[{index}]", value)
-        label = " ".join(str(record[key]) for key in ("product", "kb", "build", "month") if key in record)
-        result.append((f"record {name}[{index}] ({label})", record))
+        keys = [key for key in ("product", "kb", "build", "month") if isinstance(value, Mapping) and key in value]
+        label = " ".join(shown(value[key], SHOWN) for key in keys)
+        where = f"record {name}[{index}]" + (f" ({label})" if label else "")
+        result.append((where, _record(where, value, fields)))
     return result
 
 
@@ -102,7 +127,7 @@ def _field(
         allowed.fullmatch(value) if isinstance(allowed, re.Pattern) else value in allowed
     )
     if not isinstance(value, str) or not good:
-        raise TableError(f"{where}: field {name} is {value!r}; {hint} is expected.")
+        raise TableError(f"{where}: field {name} is {_short(value)}; {hint} is expected.")
     return value
 
 
@@ -112,22 +137,24 @@ def _release(where: str, record: Mapping[str, Any]) -> Release:
     :raises TableError: naming record, field and what is allowed
     """
     text = re.compile(r".+", re.DOTALL)
-    day = _field(where, record, "date", re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"), "a date like 2026-09-08")
+    day = _field(where, record, "date", DAY, "a date like 2026-09-08")
     try:
         parsed = date.fromisoformat(day)
     except ValueError as error:
-        raise TableError(f"{where}: field date is {day!r}; a date like 2026-09-08 is expected.") from error
+        raise TableError(f"{where}: field date is {_short(day)}; a date like 2026-09-08 is expected.") from error
     restart = record.get("restart")
     if restart is not None and not isinstance(restart, bool):
-        raise TableError(f"{where}: field restart is {restart!r}; true, false or null is expected.")
+        raise TableError(f"{where}: field restart is {_short(restart)}; true, false or null is expected.")
     note = record.get("note")
     if note is not None and not isinstance(note, str):
-        raise TableError(f"{where}: field note is {note!r}; a text or null is expected.")
+        raise TableError(f"{where}: field note is {_short(note)}; a text or null is expected.")
+    product = _field(where, record, "product", PRODUCTS, ONE_PRODUCT)
+    build = re.compile(rf"{PRODUCTS[product]}\.[0-9]{{1,6}}")
     return Release(
-        product=_field(where, record, "product", re.compile(r"[a-z0-9_]+"), "a product like windows_server_2025"),
+        product=product,
         date=parsed,
         kb=_field(where, record, "kb", KB, "a KB like KB5122871"),
-        build=_field(where, record, "build", BUILD, "a build like 26100.33438"),
+        build=_field(where, record, "build", build, f"a build of this product, like {PRODUCTS[product]}.4321,"),
         type=_field(where, record, "type", TYPES, f"one of {', '.join(sorted(TYPES))}"),
         restart=restart,
         confidence=_field(where, record, "confidence", CONFIDENCE, f"one of {', '.join(sorted(CONFIDENCE))}"),
@@ -138,7 +165,7 @@ def _release(where: str, record: Mapping[str, Any]) -> Release:
 
 def _planned(where: str, record: Mapping[str, Any]) -> Planned:
     return Planned(
-        product=_field(where, record, "product", re.compile(r"[a-z0-9_]+"), "a product like windows_server_2025"),
+        product=_field(where, record, "product", PRODUCTS, ONE_PRODUCT),
         month=_field(where, record, "month", MONTH, "a month like 2026-10"),
         type=_field(where, record, "type", PLANNED_TYPES, f"one of {', '.join(sorted(PLANNED_TYPES))}"),
     )
@@ -169,21 +196,20 @@ class ReleaseTable:
         for part in (data, extend):
             if part is None:
                 continue
-            content = _record("the table", part)
+            content = _record("the table", part, TABLE_FIELDS)
             if content.get("schema") != 1:
-                raise TableError(f"field schema is {content.get('schema')!r}; 1 is expected.")
-            if not isinstance(content.get("compiled"), str):
-                raise TableError(f"field compiled is {content.get('compiled')!r}; a date like 2026-11-22 is expected.")
-            compiled = max(compiled, content["compiled"])
+                raise TableError(f"field schema is {_short(content.get('schema'))}; 1 is expected.")
+            day = _field("the table", content, "compiled", DAY, "a date like 2026-11-22")
+            compiled = max(compiled, day)
             mine: set[tuple[str, str, str]] = set()
-            for where, record in _records(content, "releases", required=True):
+            for where, record in _records(content, "releases", FIELDS, required=part is data):
                 release = _release(where, record)
                 key = (release.product, release.kb, release.build)
                 if key in mine:
                     raise TableError(f"{where}: fields product, kb and build stand twice; once is expected.")
                 mine.add(key)
                 releases[key] = release
-            for where, record in _records(content, "planned", required=False):
+            for where, record in _records(content, "planned", PLANNED_FIELDS, required=False):
                 month = _planned(where, record)
                 planned[month.product, month.month] = month
         if not releases:

@@ -6,16 +6,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import Signals, Unknown, flag, moment
+from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import Signals, Unknown, flag, moment, shown
 
 # AUOptions of the Automatic Updates policy: download and install on a schedule.
 SCHEDULED = 4
+HOURS = 24
 
 
 def _hours(signals: Signals) -> str:
     """Active hours in words, empty when the host does not tell."""
     start, end = signals.setting("active_hours", "ActiveHoursStart"), signals.setting("active_hours", "ActiveHoursEnd")
-    if isinstance(start, int) and isinstance(end, int):
+    if isinstance(start, int) and isinstance(end, int) and max(start, end) < HOURS:
         return f" Active hours {start:02}:00 to {end:02}:00."
     return ""
 
@@ -26,12 +27,14 @@ def _automatic_updates(signals: Signals) -> list[dict[str, str]]:
     if isinstance(off, Unknown) or isinstance(options, Unknown) or off == 1:
         return []
     if off is None and options is None:
+        if signals.setting("mdm_update_policy", "AllowAutoUpdate") is not None:
+            return []
         detail = f"No policy rules Automatic Updates, so Windows' own default applies.{_hours(signals)}"
         return [{"code": "automatic_updates_default", "detail": detail}]
     found = []
     if options == SCHEDULED:
         hour = signals.setting(policy, "ScheduledInstallTime")
-        when = f" at {hour:02}:00" if isinstance(hour, int) else ""
+        when = f" at {hour:02}:00" if isinstance(hour, int) and hour < HOURS else ""
         detail = (
             f"Automatic Updates installs on a schedule{when} and restarts when an update wants it.{_hours(signals)}"
         )
@@ -57,9 +60,8 @@ def _azure(signals: Signals) -> list[dict[str, str]]:
     names = signals.value("azure_patch_extensions")
     if not isinstance(names, list) or not names:
         return []
-    detail = (
-        f"Azure's patch extension is on the host ({', '.join(map(str, names[:3]))}): the platform may pick the time."
-    )
+    found = ", ".join(shown(name, 80) for name in names[:3])
+    detail = f"Azure's patch extension is on the host ({found}): the platform may pick the time."
     return [{"code": "azure_platform_patching", "detail": detail}]
 
 

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any, Final
 
 LARGEST = 2**32
+LONGEST = 255
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 
 
@@ -31,8 +32,15 @@ def number(value: object) -> int | Unknown:
 
 
 def text(value: object) -> str | Unknown:
-    """A text that says something."""
-    return value if isinstance(value, str) and value.strip() else UNKNOWN
+    """A text that says something: neither blank nor endless, and nothing in it that steers a terminal."""
+    good = isinstance(value, str) and value.strip() and len(value) <= LONGEST and value.isprintable()
+    return value if isinstance(value, str) and good else UNKNOWN
+
+
+def shown(value: object, most: int = LONGEST) -> str:
+    """Somebody else's text on one line, harmless in a terminal, and cut."""
+    line = " ".join(str(value).split())
+    return "".join(character if character.isprintable() else "?" for character in line)[:most]
 
 
 def flag(value: object) -> bool | Unknown:
@@ -50,11 +58,14 @@ def moment(value: object) -> datetime | Unknown:
         return UNKNOWN
 
 
-class Signals:
-    """The probes of one host, as `windows_signals_info` returned them."""
+CAUSES = {"denied": "access denied", "timeout": "timed out", "unavailable": "not available on the host"}
 
-    def __init__(self, raw: Mapping[str, Any]) -> None:
-        self._raw = raw
+
+class Signals:
+    """The probes of one host, as `windows_signals_info` returned them; anything but a mapping of probes tells nothing."""
+
+    def __init__(self, raw: object) -> None:
+        self._raw: Mapping[str, Any] = raw if isinstance(raw, Mapping) else {}
 
     def value(self, probe: str) -> Any:
         """What the probe answered, None where absence is the answer, UNKNOWN when it has no answer."""
@@ -63,11 +74,22 @@ class Signals:
             return UNKNOWN
         return answer["value"]
 
+    def cause(self, probe: str) -> str:
+        """Why a probe reads as UNKNOWN, in a few words of ours."""
+        if probe not in self._raw:
+            return "not asked"
+        answer = self._raw[probe]
+        if not isinstance(answer, Mapping) or not isinstance(answer.get("ok"), bool):
+            return "malformed answer"
+        if answer["ok"]:
+            return "no value" if answer.get("value") is None else "unusable value"
+        error = answer.get("error")
+        kind = error.get("type") if isinstance(error, Mapping) else None
+        return CAUSES.get(kind, "failed") if isinstance(kind, str) else "failed"
+
     def denied(self, probe: str) -> bool:
         """Whether the host refused the answer, which a network logon meets at the update agent."""
-        answer = self._raw.get(probe)
-        error = answer.get("error") if isinstance(answer, Mapping) and answer.get("ok") is False else None
-        return isinstance(error, Mapping) and error.get("type") == "denied"
+        return self.cause(probe) == CAUSES["denied"]
 
     def number(self, probe: str) -> int | Unknown | None:
         """A number, or None when the host has no such value."""

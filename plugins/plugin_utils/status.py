@@ -12,7 +12,7 @@ from typing import Any
 from ansible_collections.rebootless.patching.plugins.plugin_utils import pending_reboot, track, warnings
 from ansible_collections.rebootless.patching.plugins.plugin_utils.releases import ReleaseTable
 from ansible_collections.rebootless.patching.plugins.plugin_utils.restart_risks import restart_risks
-from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import Signals
+from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import Signals, shown
 
 STATES = track.STATES
 DEFAULT_CLASSES = pending_reboot.DEFAULT_CLASSES
@@ -32,12 +32,12 @@ def _known(value: object) -> Any:
 
 def host_status(
     name: str,
-    signals: Mapping[str, Any] | None,
-    problem: Mapping[str, str] | None,
+    signals: object,
+    problem: Mapping[str, object] | None,
     releases: ReleaseTable,
     now: datetime,
     *,
-    azure: Mapping[str, Any] | None = None,
+    azure: object = None,
     classes: Collection[str] = DEFAULT_CLASSES,
 ) -> dict[str, Any]:
     """All that is known of a host at `now`; the same keys whatever the outcome, causes before warnings.
@@ -45,21 +45,26 @@ def host_status(
     `signals` are the raw ones; None when the host was not reached, and `problem` says why (`{kind, message}`).
     """
     pending = pending_reboot.pending_restart(signals, classes)
-    read = Signals(signals or {})
+    read = Signals(signals)
+    trouble = {key: shown(value, 500) for key, value in problem.items()} if problem else None
     if signals is None:
         verdict = track.Verdict(state="unknown")
-        words = problem or {}
+        words = trouble or {}
         verdict.say("host_not_reached", kind=words.get("kind", "failed"), message=words.get("message", "no answer"))
     else:
-        waiting = [one["detail"] for one in pending["reasons"] if one["class"] == "servicing"]
-        servicing = track.Servicing(tuple(waiting), pending_reboot.unread(read, "servicing"))
+        waiting = [one for one in pending["reasons"] if one["class"] == "servicing"]
+        servicing = track.Servicing(
+            tuple(one["detail"] for one in waiting),
+            any(one["source"] in pending_reboot.UPDATES for one in waiting),
+            pending_reboot.unread(read, "servicing"),
+        )
         verdict = track.judge(read, releases, now, azure, servicing)
         warnings.warn(verdict, read, now)
     expected = track.next_baseline(verdict, releases, now)
     return {
         "name": name,
         "reached": signals is not None,
-        "problem": dict(problem) if problem else None,
+        "problem": trouble,
         "product": verdict.product,
         "edition": _known(read.text("edition_id")),
         "build": _known(read.build()),

@@ -13,7 +13,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from ansible_collections.rebootless.patching.plugins.plugin_utils.reasons import CAUSE, reason
 from ansible_collections.rebootless.patching.plugins.plugin_utils.releases import (
@@ -22,7 +21,14 @@ from ansible_collections.rebootless.patching.plugins.plugin_utils.releases impor
     ReleaseTable,
     revision,
 )
-from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import UNKNOWN, Signals, Unknown
+from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import (
+    UNKNOWN,
+    Signals,
+    Unknown,
+    number,
+    shown,
+    text,
+)
 
 STATES = (
     "not_capable",
@@ -49,7 +55,8 @@ CLIENT_BUILDS = {26100: W11_24H2, 26200: W11_25H2}
 ARC_EDITION = re.compile(r"Server(Standard|Datacenter)(Cor|Core)?")
 CLIENT_EDITION = re.compile(r"EnterpriseN?")
 VBS_RUNNING = 2
-FIRST_ARC_REVISION = 1742
+FIRST_REVISION = 1742
+SERVER_TYPES = (2, 3)
 # Longer than the time between two hotpatches around an unplanned and a planned baseline in a row.
 RECENT = timedelta(days=120)
 
@@ -79,10 +86,12 @@ class Verdict:
                 self.track = "standard"
 
 
-def _product(verdict: Verdict, build: str, edition: str) -> None:
+def _product(verdict: Verdict, signals: Signals, build: str, edition: str) -> None:
     """Which product this is, or why it is none that hotpatching covers; all server editions are named Server…"""
     family = revision(build)[0]
-    if edition.startswith("Server"):
+    system = signals.table("operating_system")
+    product_type = number(system.get("product_type")) if isinstance(system, Mapping) else UNKNOWN
+    if edition.startswith("Server") or product_type in SERVER_TYPES:
         _server_product(verdict, build, family, edition)
     elif family < S25_BUILD:
         verdict.settle("not_capable", "build_not_covered", build=build)
@@ -121,34 +130,51 @@ def _ready(verdict: Verdict, signals: Signals, build: str) -> None:
         verdict.settle("not_ready", code, status=status)
     if verdict.product == S22_AZURE and signals.number("hotpatch_table_size") in (0, None):
         verdict.settle("not_ready", "table_size_not_set")
-    if verdict.product == S25_ARC:
-        if revision(build)[1] < FIRST_ARC_REVISION:
-            verdict.settle("not_ready", "build_too_old", build=build)
-        if signals.value("arc_agent") is None and signals.service("himds") is None:
-            verdict.settle("not_ready", "arc_agent_missing")
-    if (
-        verdict.product in CLIENTS
-        and signals.text("architecture") == "ARM64"
-        and signals.number("chpe_off") in (0, None)
-    ):
+    if verdict.product in SERVER_2025 and revision(build)[1] < FIRST_REVISION:
+        verdict.settle("not_ready", "build_too_old", build=build)
+    if verdict.product == S25_ARC and _arc_agent(signals) is False:
+        verdict.settle("not_ready", "arc_agent_missing")
+    if verdict.product in CLIENTS and _arm64(signals) is True and signals.number("chpe_off") in (0, None):
         verdict.settle("not_ready", "chpe_active")
+
+
+def _arc_agent(signals: Signals) -> bool | Unknown:
+    """Whether the Arc agent is installed: its command or its service tells; it takes both to tell that it is not."""
+    agent, service = signals.table("arc_agent"), signals.service("himds")
+    if isinstance(agent, Mapping) or isinstance(service, str):
+        return True
+    return False if agent is None and service is None else UNKNOWN
+
+
+def _arm64(signals: Signals) -> bool | Unknown:
+    """Whether the processor is one that needs CHPE off."""
+    architecture = signals.text("architecture")
+    word = architecture.upper() if isinstance(architecture, str) else ""
+    return word == "ARM64" if word in ("AMD64", "ARM64") else UNKNOWN
+
+
+def _missing(verdict: Verdict, signals: Signals, **probes: str) -> None:
+    """Settle for unknown, telling what is missing and why."""
+    what = " and ".join(f"{words} ({signals.cause(probe)})" for probe, words in probes.items())
+    verdict.settle("unknown", "signals_missing", what=what)
 
 
 def _unread(verdict: Verdict, signals: Signals) -> None:
     """The prerequisites that nobody can read."""
     status = signals.number("vbs_running")
     if not isinstance(status, int) or status > VBS_RUNNING:
-        verdict.settle("unknown", "vbs_unknown")
+        verdict.settle("unknown", "vbs_unknown", why=signals.cause("vbs_running"))
     if verdict.product == S22_AZURE and isinstance(signals.number("hotpatch_table_size"), Unknown):
-        verdict.settle("unknown", "signals_missing", what="HotPatchTableSize")
-    if verdict.product in CLIENTS:
-        architecture = signals.text("architecture")
-        if not isinstance(architecture, str):
-            verdict.settle("unknown", "signals_missing", what="the processor architecture")
-        elif architecture == "ARM64":
-            chpe = signals.number("chpe_off")
-            if isinstance(chpe, Unknown) or (chpe is not None and chpe > 1):
-                verdict.settle("unknown", "signals_missing", what="HotPatchRestrictions")
+        _missing(verdict, signals, hotpatch_table_size="HotPatchTableSize")
+    if verdict.product == S25_ARC and isinstance(_arc_agent(signals), Unknown):
+        _missing(verdict, signals, arc_agent="whether the Azure Connected Machine agent is installed")
+    if verdict.product not in CLIENTS:
+        return
+    arm64, chpe = _arm64(signals), signals.number("chpe_off")
+    if isinstance(arm64, Unknown):
+        _missing(verdict, signals, architecture="the processor architecture")
+    elif arm64 and (isinstance(chpe, Unknown) or (chpe is not None and chpe > 1)):
+        _missing(verdict, signals, chpe_off="HotPatchRestrictions")
 
 
 @dataclass(frozen=True)
@@ -192,9 +218,10 @@ def _hotpatch_proven(
     )
 
 
-def _azure_word(azure: Mapping[str, Any] | None) -> str | None:
+def _azure_word(azure: object) -> str | None:
     """`Enabled`, `Disabled` or another status in Azure's own words; None when it says nothing."""
-    words = [(azure or {}).get(key) for key in ("hotpatch_enablement_status", "subscription_status")]
+    given = azure if isinstance(azure, Mapping) else {}
+    words = [given.get(key) for key in ("hotpatch_enablement_status", "subscription_status")]
     said = [word for word in words if isinstance(word, str) and word and word != "Unknown"]
     for word in ("Disabled", "Enabled"):
         if word in said:
@@ -202,37 +229,47 @@ def _azure_word(azure: Mapping[str, Any] | None) -> str | None:
     return said[0] if said else None
 
 
-def _enrolled(verdict: Verdict, signals: Signals, azure: Mapping[str, Any] | None, proven: bool | Unknown) -> bool:
+def _enrolled(verdict: Verdict, signals: Signals, azure: object, proven: bool | Unknown) -> bool:
     """Whether the host is known to be enrolled; settles the state where it is known not to be, or not known."""
     word = _azure_word(azure)
     if word == "Disabled":
         verdict.settle("not_enrolled", "hotpatch_disabled_in_azure")
         return False
     if word not in (None, "Enabled"):
-        verdict.say("azure_pending", status=word)
+        verdict.say("azure_pending", status=shown(word, 40))
     if verdict.product in CLIENTS and signals.number("allow_rebootless_policy") == 0:
         verdict.settle("not_enrolled", "policy_off")
         return False
     if proven is True or word == "Enabled":
         return True
     if verdict.product in CLIENTS:
-        return _enrolled_by(verdict, proven, signals.number("allow_rebootless_policy"), "AllowRebootlessUpdates")
+        policy = signals.number("allow_rebootless_policy")
+        return _enrolled_by(verdict, signals, proven, "allow_rebootless_policy", policy)
     package = signals.table("enrollment_package")
+    if isinstance(package, Mapping):
+        # A key that lost its name marks nothing any more.
+        package = UNKNOWN if isinstance(text(package.get("Name")), Unknown) else package
     if verdict.product == S22_AZURE:
-        return _enrolled_by(verdict, proven, package, "the Hotpatch Enrollment Package")
+        return _enrolled_by(verdict, signals, proven, "enrollment_package", package)
     if verdict.product == S25_AZURE and isinstance(package, Mapping):
         return True
     verdict.settle("unknown", "enrolment_not_provable")
     return False
 
 
-def _enrolled_by(verdict: Verdict, proven: bool | Unknown, sign: object, words: str) -> bool:
+SIGNS = {
+    "enrollment_package": "the Hotpatch Enrollment Package",
+    "allow_rebootless_policy": "the policy AllowRebootlessUpdates",
+}
+
+
+def _enrolled_by(verdict: Verdict, signals: Signals, proven: bool | Unknown, probe: str, sign: object) -> bool:
     """Enrolment by a documented sign: there, absent, or unread; absence says nothing while a hotpatch may be installed."""
     if sign is None and proven is False:
         code = "policy_missing" if verdict.product in CLIENTS else "enrollment_package_missing"
         verdict.settle("not_enrolled", code)
     elif sign is None:
-        verdict.settle("unknown", "signals_missing", what="the installed updates")
+        _missing(verdict, signals, hotfixes="the installed updates")
     elif verdict.product in CLIENTS and sign == 1:
         if verdict.state is None:
             verdict.say("licence_not_provable")
@@ -240,11 +277,11 @@ def _enrolled_by(verdict: Verdict, proven: bool | Unknown, sign: object, words: 
     elif isinstance(sign, Mapping):
         return True
     else:
-        verdict.settle("unknown", "signals_missing", what=words)
+        _missing(verdict, signals, **{probe: SIGNS[probe]})
     return False
 
 
-def _licence(verdict: Verdict, signals: Signals, azure: Mapping[str, Any] | None, place: Place) -> None:
+def _licence(verdict: Verdict, signals: Signals, azure: object, place: Place) -> None:
     """The licensing fault of October 2025; Azure Edition was not hit."""
     mark = signals.flag("licensing_mutex")
     if verdict.product not in (S25_ARC, *CLIENTS) or mark is False:
@@ -255,14 +292,14 @@ def _licence(verdict: Verdict, signals: Signals, azure: Mapping[str, Any] | None
     elif mark is True:
         verdict.settle("unknown", "licence_fault")
     elif not newer:
-        verdict.settle("unknown", "signals_missing", what="whether the licensing fault has left its mark")
+        _missing(verdict, signals, licensing_mutex="whether the licensing fault has left its mark")
 
 
 def _hint(releases: ReleaseTable, product: str, build: str) -> str:
     """Where an unlisted build lies."""
     family = revision(build)[0]
-    known = [revision(row.build) for row in releases.releases if row.product == product]
-    known = sorted(number for number in known if number[0] == family)
+    builds = [revision(row.build) for row in releases.releases if row.product == product]
+    known = sorted(known for known in builds if known[0] == family)
     if not known:
         return "the table holds nothing of this product"
     if revision(build) > known[-1]:
@@ -317,20 +354,23 @@ def _off_track(
         if verdict.state in (None, "unknown"):
             verdict.track = "standard"
         return
+    baseline = "the next baseline" + (f", expected on {expected}," if expected else "")
     if newer:
-        fix = f"Install the baseline {newer[-1].kb} of {newer[-1].date} and restart once: the host is back on the track then."
-    elif expected:
-        fix = f"Install the next baseline, expected on {expected}; until then plan a restart a month."
-    else:
-        fix = "Install the next baseline; until then plan a restart a month."
-    verdict.settle("off_track", "off_track_update", kb=row.kb, date=row.date, fix=fix)
+        baseline = f"the baseline {newer[-1].kb} of {newer[-1].date}"
+    verdict.settle("off_track", "off_track_update", kb=row.kb, date=row.date, baseline=baseline)
+    if verdict.state == "unknown":
+        verdict.track = "standard"
 
 
 @dataclass(frozen=True)
 class Servicing:
-    """What of Windows' own servicing waits for a restart, in words, and which of its sources gave no answer."""
+    """What of Windows' own servicing waits for a restart.
+
+    `waiting` says it in words, `update` whether that may be an update, `unread` which sources gave no answer.
+    """
 
     waiting: tuple[str, ...] = ()
+    update: bool = False
     unread: tuple[str, ...] = ()
 
 
@@ -338,10 +378,10 @@ def _identify(verdict: Verdict, signals: Signals) -> str | None:
     """The build of a host that hotpatching covers; None when the verdict is settled without it."""
     build, edition = signals.build(), signals.text("edition_id")
     if isinstance(build, str) and isinstance(edition, str):
-        _product(verdict, build, edition)
+        _product(verdict, signals, build, edition)
         return build if verdict.product else None
-    missing = [name for name, value in (("build", build), ("edition", edition)) if not isinstance(value, str)]
-    verdict.settle("unknown", "signals_missing", what=f"its {' and '.join(missing)}")
+    asked = (("build", build, "its build"), ("edition_id", edition, "its edition"))
+    _missing(verdict, signals, **{probe: words for probe, value, words in asked if not isinstance(value, str)})
     return None
 
 
@@ -349,7 +389,7 @@ def judge(
     signals: Signals,
     releases: ReleaseTable,
     now: datetime,
-    azure: Mapping[str, Any] | None,
+    azure: object,
     servicing: Servicing,
 ) -> Verdict:
     """The state on the track, with its causes and the warnings that belong to the track itself."""
@@ -374,22 +414,26 @@ def judge(
     if verdict.state is None and servicing.waiting:
         verdict.settle("restart_pending", "restart_pending", detail=" ".join(servicing.waiting))
     if verdict.state == "restart_pending":
-        _after_restart(verdict, place, build, releases, now)
+        _after_restart(verdict, releases, place, build, now, servicing)
         return verdict
     _position(verdict, releases, place, build, now, enrolled)
     if verdict.state is None and servicing.unread:
-        verdict.settle("unknown", "restart_unknown", what=", ".join(servicing.unread))
+        what = ", ".join(f"{probe}: {signals.cause(probe)}" for probe in servicing.unread)
+        verdict.settle("unknown", "restart_unknown", what=what)
     elif verdict.state is None:
         verdict.state, verdict.track = "on_track", "hotpatch"
     return verdict
 
 
-def _after_restart(verdict: Verdict, place: Place, build: str, releases: ReleaseTable, now: datetime) -> None:
+def _after_restart(
+    verdict: Verdict, releases: ReleaseTable, place: Place, build: str, now: datetime, servicing: Servicing
+) -> None:
     """The track and the further causes of a host that waits for a restart; a baseline that it lacks may be what waits."""
     running = Verdict(product=verdict.product)
     _position(running, releases, place, build, now, enrolled=True)
     verdict.track = "hotpatch" if running.state is None else running.track
-    verdict.reasons += [one for one in running.reasons if one["code"] not in ("baseline_missing", "hotpatch_waiting")]
+    dropped = {"hotpatch_waiting", "baseline_missing" if servicing.update else ""}
+    verdict.reasons += [one for one in running.reasons if one["code"] not in dropped]
 
 
 def next_baseline(verdict: Verdict, releases: ReleaseTable, now: datetime) -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from ansible_collections.rebootless.patching.plugins.plugin_utils import track
-from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import Signals, moment
+from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import Signals, moment, shown, text
 
 LEAST_FREE = 10 * 10**9
 MOST_SKEW = 300
@@ -18,7 +18,7 @@ def _arc(verdict: track.Verdict, signals: Signals) -> None:
     if verdict.product != track.S25_ARC:
         return
     agent, service = signals.table("arc_agent"), signals.service("himds")
-    status = agent.get("status") if isinstance(agent, Mapping) else None
+    status = text(agent.get("status")) if isinstance(agent, Mapping) else None
     if isinstance(status, str) and status.lower() != "connected":
         verdict.say("arc_disconnected", status=f"status {status}")
     elif isinstance(service, str) and service != "Running":
@@ -41,7 +41,7 @@ def _policies(verdict: track.Verdict, signals: Signals) -> None:
             deferred.append(f"{days} days")
     paused = policy.get("PauseQualityUpdatesStartTime") if isinstance(policy, Mapping) else None
     if isinstance(paused, str) and paused:
-        deferred.append(f"paused since {paused}")
+        deferred.append(f"paused since {shown(paused, 40)}")
     if signals.setting("mdm_update_policy", "PauseQualityUpdates") == 1:
         deferred.append("paused")
     if deferred:

@@ -238,7 +238,7 @@ def _rename_list(renames: Mapping[str, Any]) -> list[str]:
     entries: list[str] = []
     for pair in renames["pairs"]:
         entries += [f"\\??\\{path}" if path else "" for path in (pair["source"], pair["destination"])]
-    for _ in range(int(renames["total"]) - len(renames["pairs"])):
+    for _pair in range(int(renames["total"]) - len(renames["pairs"])):
         entries += [_UNLISTED, ""]
     return entries
 

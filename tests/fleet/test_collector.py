@@ -218,9 +218,24 @@ def record(folder: Path, arguments: Result) -> tuple[str, bytes]:
         "ANSIBLE_PIPELINING": "1",
         "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
     }
-    variables = {"ansible_connection": "recorder", "ansible_shell_type": "powershell", "record_to": str(folder / "record")}
-    command = ["ansible", "sim", "-i", "sim,", "-e", json.dumps(variables), "-m", "rebootless.patching.windows_signals_info"]
-    subprocess.run([*command, "-a", json.dumps(arguments)], env=environment, check=True, capture_output=True, cwd=folder)
+    variables = {
+        "ansible_connection": "recorder",
+        "ansible_shell_type": "powershell",
+        "record_to": str(folder / "record"),
+    }
+    command = [
+        "ansible",
+        "sim",
+        "-i",
+        "sim,",
+        "-e",
+        json.dumps(variables),
+        "-m",
+        "rebootless.patching.windows_signals_info",
+    ]
+    subprocess.run(
+        [*command, "-a", json.dumps(arguments)], env=environment, check=True, capture_output=True, cwd=folder
+    )
     kept = json.loads((folder / "record").read_text(encoding="utf-8"))
     encoded = re.search(r"-EncodedCommand\s+'?([A-Za-z0-9+/=]+)", kept["line"])
     assert encoded
@@ -352,7 +367,15 @@ def test_every_source_broken_in_every_way(collector: Collector, kind: str) -> No
     wrong = {name: answer["error"]["type"] for name, answer in signals.items() if not answer["ok"]}
     if kind == "missing":
         # Absent keys and optional products are answers.
-        asked = {"operating_system", "system_disk", "hotfixes", "vbs_running", "services", "clock", *COM_PROBES.values()}
+        asked = {
+            "operating_system",
+            "system_disk",
+            "hotfixes",
+            "vbs_running",
+            "services",
+            "clock",
+            *COM_PROBES.values(),
+        }
         kind = "unavailable"
     assert wrong == dict.fromkeys(asked, kind)
 

@@ -103,5 +103,3 @@ def test_status_costs_little_more_than_win_ping(tmp_path: Path, executor: str) -
     by_module = run.counters["hosts"]["s25-arc-on-track"]["bytes_by_module"]
     assert set(by_module) == {"ansible.windows.win_ping", "rebootless.patching.windows_signals_info"}
     assert by_module["rebootless.patching.windows_signals_info"] <= 1.25 * by_module["ansible.windows.win_ping"]
-
-

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,8 @@ def test_null_stays_where_there_is_nothing_to_delete(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["text", 5, 2**32 - 1, -1, ["a"], ["a", "b", "c"], ["DWord", 1], ["QWord", 2**40], ["Binary", [0, 255]], []]
+    "value",
+    ["text", 5, 2**32 - 1, -1, ["a"], ["a", "b", "c"], ["DWord", 1], ["QWord", 2**40], ["Binary", [0, 255]], []],
 )
 def test_registry_values_of_every_kind(tmp_path: Path, value: object) -> None:
     world = worlds.load(write(tmp_path, {"registry": {r"HKLM\SOFTWARE\A": {"Value": value}}}))["host"]
@@ -115,33 +117,69 @@ MISTAKES = [
     ({"registry": {r"HKLM\SOFTWARE\A": {"V": None}}}, "V: null is not allowed; allowed: string or integer or array"),
     ({"registry": {r"HKLM\SOFTWARE\A": {"V": True}}}, "V: true is not allowed; allowed: string or integer or array"),
     ({"registry": {r"HKLM\SOFTWARE\A": {"V": 2**32}}}, "V: 4294967296 is no DWord; allowed: an integer from"),
-    ({"registry": {r"HKLM\SOFTWARE\A": {"V": ["Dword", 5]}}}, "V: Dword is no kind; allowed: String, ExpandString, DWord"),
-    ({"registry": {r"HKLM\SOFTWARE\A": {"V": ["Word", 5]}}}, "V: Word is no kind; allowed: String, ExpandString, DWord"),
+    (
+        {"registry": {r"HKLM\SOFTWARE\A": {"V": ["Dword", 5]}}},
+        "V: Dword is no kind; allowed: String, ExpandString, DWord",
+    ),
+    (
+        {"registry": {r"HKLM\SOFTWARE\A": {"V": ["Word", 5]}}},
+        "V: Word is no kind; allowed: String, ExpandString, DWord",
+    ),
     ({"registry": {r"HKLM\SOFTWARE\A": {"V": ["DWord", "5"]}}}, 'V: "5" is no DWord; allowed: an integer from'),
-    ({"registry": {r"HKLM\SOFTWARE\A": {"V": ["Binary", [256]]}}}, "V: [256] is no Binary; allowed: a list of integers"),
-    ({"registry": {r"HKLM\SOFTWARE\A": {"V": ["MultiString", "x"]}}}, 'V: "x" is no MultiString; allowed: a list of texts'),
-    ({"registry": {r"HKLM\SOFTWARE\A": {"V": [1, 2, 3]}}}, "V: [1, 2, 3] is no registry value; allowed: text, an integer"),
-    ({"registry": {r"HKLM\Software\A": {}}}, r"is the same key as HKLM\SOFTWARE\A; Windows does not tell capitals apart"),
+    (
+        {"registry": {r"HKLM\SOFTWARE\A": {"V": ["Binary", [256]]}}},
+        "V: [256] is no Binary; allowed: a list of integers",
+    ),
+    (
+        {"registry": {r"HKLM\SOFTWARE\A": {"V": ["MultiString", "x"]}}},
+        'V: "x" is no MultiString; allowed: a list of texts',
+    ),
+    (
+        {"registry": {r"HKLM\SOFTWARE\A": {"V": [1, 2, 3]}}},
+        "V: [1, 2, 3] is no registry value; allowed: text, an integer",
+    ),
+    (
+        {"registry": {r"HKLM\Software\A": {}}},
+        r"is the same key as HKLM\SOFTWARE\A; Windows does not tell capitals apart",
+    ),
     ({"registry": {r"HKLM\SOFTWARE\A": {"one": 1}}}, "A.one: is the same value as One"),
     ({"cim": {r"root\cimv2": {}}}, "allowed: a namespace such as root/cimv2, with slashes"),
     ({"cim": {"root/cimv2": {"Win32_X": {}}}}, "cim.root/cimv2.Win32_X: {} is not allowed; allowed: array"),
     ({"hotfixes": [{"kb": 5099536, "installed_on": ""}]}, "hotfixes[0].kb: 5099536 is not allowed; allowed: string"),
-    ({"hotfixes": [{"kb": "5099536", "installed_on": ""}]}, 'hotfixes[0].kb: "5099536" is not allowed; allowed: KB and'),
+    (
+        {"hotfixes": [{"kb": "5099536", "installed_on": ""}]},
+        'hotfixes[0].kb: "5099536" is not allowed; allowed: KB and',
+    ),
     ({"services": {"w": {"status": "started", "start_type": "Manual"}}}, 'services.w.status: "started" is not allowed'),
-    ({"services": {"HIMDS": {"status": "Running", "start_type": "Manual"}}}, "services.HIMDS: is the same service as himds"),
+    (
+        {"services": {"HIMDS": {"status": "Running", "start_type": "Manual"}}},
+        "services.HIMDS: is the same service as himds",
+    ),
     ({"azcmagent": {"last_heartbeat": ""}}, "azcmagent.last_heartbeat: unknown key; allowed: status, lastHeartbeat"),
     ({"azcmagent": {"lastHeartbeat": "2026-13-01T00:00:00Z"}}, "azcmagent.lastHeartbeat: "),
     ({"events": [{"log": "Setup"}]}, "events[0].provider: is missing: name of the provider"),
     ({"files": ["Windows/x"]}, 'files[0]: "Windows/x" is not allowed; allowed: a full path with backslashes'),
     ({"broken": {"registry": {r"HKLM\SOFTWARE\A": "refused"}}}, "allowed: denied, timeout, failed, missing"),
-    ({"broken": {"commands": {"azcmagnt": "denied"}}}, '"azcmagnt" is not allowed; allowed: azcmagent, Get-CimInstance'),
-    ({"broken": {"com": {"Microsoft.Update": "denied"}}}, "allowed: Microsoft.Update.SystemInfo, Microsoft.Update.Session"),
+    (
+        {"broken": {"commands": {"azcmagnt": "denied"}}},
+        '"azcmagnt" is not allowed; allowed: azcmagent, Get-CimInstance',
+    ),
+    (
+        {"broken": {"com": {"Microsoft.Update": "denied"}}},
+        "allowed: Microsoft.Update.SystemInfo, Microsoft.Update.Session",
+    ),
     ({"broken": {"cim": {"Win32_LogicalDisk": "denied"}}}, "allowed: NAMESPACE/CLASS, or a namespace, with slashes"),
     ({"offers": [{"id": "1", "title": "t", "kb": "KB5122871", "restart": "yes"}]}, "offers[0].restart: "),
     ({"reboot": {"down_seconds": -1}}, "reboot.down_seconds: -1 is not allowed; allowed: how long a restart takes"),
     ({"expect": {**EXPECT, "state": "ontrack"}}, "(meant on_track?)"),
-    ({"expect": {k: v for k, v in EXPECT.items() if k != "fact"}}, "expect.fact: is missing: the fact the verdict rests on"),
-    ({"expect": {**EXPECT, "pending_reasons": ["cbs"]}}, 'expect.pending_reasons[0]: "cbs" is not allowed; allowed: class:'),
+    (
+        {"expect": {k: v for k, v in EXPECT.items() if k != "fact"}},
+        "expect.fact: is missing: the fact the verdict rests on",
+    ),
+    (
+        {"expect": {**EXPECT, "pending_reasons": ["cbs"]}},
+        'expect.pending_reasons[0]: "cbs" is not allowed; allowed: class:',
+    ),
 ]
 
 
@@ -157,7 +195,9 @@ def test_mistake_names_file_key_and_what_is_allowed(tmp_path: Path, change: dict
 def test_mistake_of_a_fragment_names_the_fragment(tmp_path: Path) -> None:
     write(tmp_path, {})
     (tmp_path / "_base.yml").write_text(FRAGMENT.replace("Running", "running"))
-    assert f'{tmp_path}/_base.yml: services.himds.status: "running" is not allowed; allowed: Stopped' in mistakes(tmp_path)
+    assert f'{tmp_path}/_base.yml: services.himds.status: "running" is not allowed; allowed: Stopped' in mistakes(
+        tmp_path
+    )
 
 
 def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
@@ -174,13 +214,19 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "said"),
     [
-        ({"a.yml": "title: [x"}, "a.yml: line 1 "),
+        ({"a.yml": "title: [x"}, "a.yml: line "),
         ({"a.yml": "- x"}, 'a.yml: a mapping is needed, this is ["x"]'),
         ({"a.yml": "title: t\ntitle: u\n"}, "a.yml: line 2 title: written twice"),
         ({"a.yml": "title: t\nextends: _no\n", "_yes.yml": ""}, 'a.yml: extends: no fragment "_no"; allowed: _yes'),
         ({"a.yml": "title: t\nextends: [x]\n"}, "allowed: none, there is no fragment"),
-        ({"a.yml": "extends: _b\n", "_b.yml": "extends: _c\n", "_c.yml": "extends: _b\n"}, "extends: goes round in a circle"),
-        ({"a.yaml": "title: t", "b.yml": "title: t\nclock: '2026-01-01T00:00:00Z'"}, "must be named a.yml to be a world"),
+        (
+            {"a.yml": "extends: _b\n", "_b.yml": "extends: _c\n", "_c.yml": "extends: _b\n"},
+            "extends: goes round in a circle",
+        ),
+        (
+            {"a.yaml": "title: t", "b.yml": "title: t\nclock: '2026-01-01T00:00:00Z'"},
+            "must be named a.yml to be a world",
+        ),
         ({"_a.yml": "title: t"}, "no world here; a world is a file NAME.yml"),
     ],
 )
@@ -208,10 +254,9 @@ def test_schemas_are_valid_and_describe_every_key(name: str) -> None:
     def bare(of: Any) -> list[str]:
         if not isinstance(of, dict):
             return [key for item in of for key in bare(item)] if isinstance(of, list) else []
-        here = [key for key, rule in of.get("properties", {}).items() if isinstance(rule, dict) and "type" in rule]
-        return [key for key in here if "description" not in of["properties"][key]] + [
-            key for value in of.values() for key in bare(value)
-        ]
+        rules = of.get("properties", {}) if of.get("type") == "object" else {}
+        here = [key for key, rule in rules.items() if "description" not in rule]
+        return here + [key for value in of.values() for key in bare(value)]
 
     assert bare(schema) == []
 
@@ -220,6 +265,15 @@ def test_every_key_is_documented() -> None:
     readme = (HERE / "README.md").read_text()
     undocumented = [key for key in worlds.schema()["properties"] if f"`{key}`" not in readme]
     assert undocumented == []
+
+
+def test_examples_of_the_readme_load(tmp_path: Path) -> None:
+    world, fault = re.findall(r"```yaml\n(.*?)```", (HERE / "README.md").read_text(), re.S)
+    (tmp_path / "host.yml").write_text(world)
+    (tmp_path / "_server-2025-standard.yml").write_text("{}")
+    assert set(worlds.load(tmp_path)["host"]) | {"extends"} == set(worlds.schema()["properties"])
+    (tmp_path / "faults.yml").write_text(fault)
+    assert list(faults.load(tmp_path / "faults.yml")) == ["s25-*", "db-01"]
 
 
 @pytest.mark.parametrize("name", ["s25-arc-on-track", "s25-cbs-pending"])

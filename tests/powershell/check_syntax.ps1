@@ -79,4 +79,8 @@ foreach ($file in $args) {
         "${file}:$($finding.Line): $($finding.Text)"
     }
 }
-exit [int]($found -gt 0)
+if ($found -gt 0) {
+    # The given pwsh forgets the code of a plain exit in a -File script.
+    $host.SetShouldExit(1)
+    exit 1
+}

@@ -65,9 +65,7 @@ CIM_FAULTS = {
 }
 COM_FAULTS = {
     "denied": Fault("denied", 0x80070005, "Access is denied. (0x80070005 (E_ACCESSDENIED))"),
-    "timeout": Fault(
-        "timeout", 0x800705B4, "This operation returned because the timeout period expired. (0x800705B4)"
-    ),
+    "timeout": Fault("timeout", 0x800705B4, "This operation returned because the timeout period expired. (0x800705B4)"),
     "failed": Fault(
         "failed", 0x8024FFFF, "An operation failed due to reasons not covered by another error code. (0x8024FFFF)"
     ),
@@ -192,7 +190,9 @@ class Windows:
     # CIM
 
     def _class(self, root: str, namespace: str, name: str) -> Any:
-        kinds = {key.replace("\\", "/").casefold(): kind for key, kind in (_get(self.world, "broken", "cim") or {}).items()}
+        kinds = {
+            key.replace("\\", "/").casefold(): kind for key, kind in (_get(self.world, "broken", "cim") or {}).items()
+        }
         for path, kind in kinds.items():
             if path == f"{namespace}/{name}".casefold():
                 _raise(CIM_FAULTS, kind)
@@ -532,7 +532,9 @@ def subsets(asked: Iterable[str]) -> list[str]:
     wrong = [name for name in asked if name not in CHOICES]
     if wrong:
         allowed = ", ".join(CHOICES)
-        raise ValueError(f"value of gather_subset must be one or more of: {allowed}. Got no match for: {', '.join(wrong)}")
+        raise ValueError(
+            f"value of gather_subset must be one or more of: {allowed}. Got no match for: {', '.join(wrong)}"
+        )
     named = [name for name in SUBSETS if name in asked]
     wanted = named
     if "all" in asked or (not named and "!all" not in asked):

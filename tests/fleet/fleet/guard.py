@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
-GRACE = 5.0
+GRACE = 2.0
 
 
 def prctl(option: int, value: int) -> None:
@@ -124,7 +124,7 @@ def main() -> int:
         if child in pending:
             status = pending[child]
             break
-        ready, _, _ = select.select([lifeline, woken], [], [])
+        ready, _writable, _broken = select.select([lifeline, woken], [], [])
         if woken in ready:
             os.read(woken, 4096)
         alive = lifeline not in ready

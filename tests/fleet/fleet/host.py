@@ -107,13 +107,16 @@ class Host:
 
     async def up(self) -> None:
         """Open the port."""
+        if self._server is not None:
+            return
         self._server = await asyncio.start_server(self._connected, sock=self.socket, ssl=self._tls, limit=2**20)
         if self._away:
             self.counters.out_of_service[-1]["to"] = self.elapsed()
 
     def down(self, reason: str) -> None:
         """Cut every connection and shut the port; it stays bound, so nobody else gets it and connecting is refused."""
-        self.counters.out_of_service.append({"from": self.elapsed(), "to": None, "reason": reason})
+        if not self._away:
+            self.counters.out_of_service.append({"from": self.elapsed(), "to": None, "reason": reason})
         if self._server is not None:
             self._server.close()
             self._server = None

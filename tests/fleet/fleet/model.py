@@ -44,8 +44,7 @@ START_TYPES = {
 NAMES = {"407": "Microsoft Windows Server 2022 Datacenter: Azure Edition", "4": "Microsoft Windows 11 Enterprise"}
 PRODUCT_TYPES: dict[Any, str] = {1: "workstation", 2: "domain_controller", 3: "server"}
 KEY = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion"
-# ansible.legacy.setup is what gathers facts.
-OURS = ("ansible.windows.", "ansible.legacy.")
+OURS = "ansible.windows."
 
 
 class Refused(Exception):

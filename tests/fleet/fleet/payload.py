@@ -66,7 +66,8 @@ def parse(stdin: bytes) -> Payload | None:
 
 def module_name(name: str) -> str:
     """`namespace.collection.module`, however ansible-core spells it."""
-    return COLLECTION_PART.sub(r"\1.", name.removesuffix(".ps1"))
+    # ansible.legacy.setup, which gathers facts, is the one of ansible.windows here.
+    return COLLECTION_PART.sub(r"\1.", name.removesuffix(".ps1")).replace("ansible.legacy.", "ansible.windows.", 1)
 
 
 def _since_2_19(manifest: dict[str, Any], extra: bytes) -> Payload:

@@ -239,7 +239,9 @@ class Pool:
         self._all: set[_Worker] = set()
         self._directory = tempfile.TemporaryDirectory(prefix="simfleet-")
 
-    async def run(self, world_state: dict[str, Any], script: str, stdin: bytes, timeout: float) -> tuple[int, bytes, bytes]:
+    async def run(
+        self, world_state: dict[str, Any], script: str, stdin: bytes, timeout: float
+    ) -> tuple[int, bytes, bytes]:
         """Run a decoded bootstrap script with its standard input on a host of this world.
 
         :returns: exit code, standard output, standard error
@@ -264,7 +266,7 @@ class Pool:
 
     async def _take(self, stdin: bytes) -> _Worker:
         """An idle process, or a new one in the place of one that died or has compiled another ansible-core's utils."""
-        _, utils = skip_compiled(stdin, {})
+        _stdin, utils = skip_compiled(stdin, {})
         while self._idle:
             worker = self._idle.pop()
             if worker.alive and not any(worker.compiled.get(name, code) != code for name, code in utils.items()):

@@ -199,7 +199,7 @@ class Server:
             head = await reader.readuntil(b"\r\n\r\n")
             first, *lines = head.decode("latin-1").split("\r\n")
             headers = {
-                name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)
+                name.strip().lower(): value.strip() for name, _colon, value in (line.partition(":") for line in lines)
             }
             length = headers.get("content-length", "0")
             if not length.isdigit() or int(length) > LARGEST_BODY:

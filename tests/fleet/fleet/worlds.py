@@ -142,7 +142,7 @@ def _chain(path: Path, read: Callable[[Path], dict[str, Any]]) -> list[tuple[Pat
     while at is not None:
         if at in [seen for seen, _layer in chain]:
             raise WorldError(
-                [f"{path}: extends: goes round in a circle: {' → '.join(p.stem for p, _ in chain)} → {at.stem}"]
+                [f"{path}: extends: goes round in a circle: {' → '.join(p.stem for p, _data in chain)} → {at.stem}"]
             )
         layer = read(at)
         chain.append((at, layer))
@@ -257,7 +257,7 @@ def _data_problem(kind: str, data: Any) -> str | None:
     elif kind == "MultiString":
         good, allowed = isinstance(data, list) and all(isinstance(item, str) for item in data), "a list of texts"
     elif kind == "Binary":
-        good = isinstance(data, list) and all(type(item) is int and 0 <= item < 256 for item in data)
+        good = isinstance(data, list) and all(isinstance(item, int) and not isinstance(item, bool) and 0 <= item < 256 for item in data)
         allowed = "a list of integers from 0 to 255"
     else:
         good, allowed = isinstance(data, str), "a text"
