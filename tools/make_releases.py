@@ -54,6 +54,22 @@ FILLERS: list[tuple[str, str, str, str, str, bool | None, str, str]] = [
     (W24, "2026-01-24", "KB5078167", "26100.7634", "oob_hotpatch", False, "secondary", SECONDARY),
     (W25, "2026-01-24", "KB5078167", "26200.7634", "oob_hotpatch", False, "secondary", SECONDARY),
 ]
+# What section 7 of release-sources.md adds to the months that the given file leaves out.
+FILLED = {
+    (S22, "2022-02 to 2023-12"): "The hotpatches of eleven of these months; their baselines are still missing.",
+    (S25, "2026-01 and 2026-04"): "All three, with day and build.",
+    (S22, "2026-01 and 2026-03"): "All three, with their days; KB5123303 is still unclear.",
+    ("windows_11", "2026-03-13 and 2026-03-16"): "KB5084597, with its builds; KB5084897 is still missing.",
+    (W24, "2024-11 to 2025-04 and 2025-07, 2025-08, 2026-04, 2026-08"): "2026-08.",
+}
+MISSING = [
+    {
+        "product": S22,
+        "period": "2023-02",
+        "reason": "KB5022921 is known only as superseded; its build is in no source.",
+        "filled": None,
+    }
+]
 CALENDAR = "Microsoft Learn, Windows Server hotpatch calendar, as read on 2026-10-02"
 PLANNED = [("2026-10", "baseline"), ("2026-11", "hotpatch"), ("2026-12", "hotpatch")]
 
@@ -101,10 +117,27 @@ def rows(given: dict[str, Any]) -> list[dict[str, Any]]:
     return sorted(made, key=lambda record: (record["product"], record["date"], record["kb"]))
 
 
+def omitted(given: dict[str, Any]) -> list[dict[str, str | None]]:
+    """What the table is known to lack, and what of it another source has filled since."""
+    made: list[dict[str, str | None]] = [
+        {
+            **{key: " ".join(str(record[key]).split()) for key in ("product", "period", "reason")},
+            "filled": FILLED.get((record["product"], str(record["period"]))),
+        }
+        for record in given["omitted"]
+    ]
+    unused = FILLED.keys() - {(record["product"], str(record["period"])) for record in given["omitted"]}
+    if unused:
+        raise SystemExit(f"make_releases: the given file no longer omits {sorted(unused)}; look at FILLED.")
+    return made + MISSING
+
+
 def main() -> None:
     """Write the table."""
+    if len(sys.argv) != 2:
+        raise SystemExit(f"usage: {sys.argv[0]} HOTPATCH_RELEASES_YML")
     given = yaml.safe_load(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    table = {
+    table: dict[str, Any] = {
         "schema": 1,
         "compiled": str(given["compiled"]),
         "releases": rows(given),
@@ -113,9 +146,7 @@ def main() -> None:
             for product in (S22, S25)
             for month, kind in PLANNED
         ],
-        "omitted": [
-            {key: " ".join(str(value).split()) for key, value in record.items()} for record in given["omitted"]
-        ],
+        "omitted": omitted(given),
     }
     DEST.parent.mkdir(parents=True, exist_ok=True)
     DEST.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")

@@ -32,7 +32,17 @@ from cosmic_ray.plugins import get_operator, operator_names
 ROOT = Path(__file__).resolve().parent.parent
 CORE = ROOT / "plugins" / "plugin_utils"
 TESTS = ROOT / "tests" / "unit" / "plugins" / "plugin_utils"
-MODULES = ("calendar", "pending_reboot", "reasons", "releases", "restart_risks", "signals", "status", "track", "warnings")
+MODULES = (
+    "calendar",
+    "pending_reboot",
+    "reasons",
+    "releases",
+    "restart_risks",
+    "signals",
+    "status",
+    "track",
+    "warnings",
+)
 HARMLESS = sorted((ROOT / "tests").glob("mutants-harmless-*.yml"))
 LIMIT = 60
 # Annotations are never evaluated under `from __future__ import annotations`; `|` in them is not arithmetic.

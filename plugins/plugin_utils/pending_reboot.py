@@ -25,6 +25,7 @@ DEFAULT_CLASSES = ("identity", "management", "servicing")
 UPDATES = ("cbs_reboot_in_progress", "wu_reboot_required", "agent_reboot_required", "agent_reboot_before_install")
 SYSTEM_FOLDERS = re.compile(r"^[a-z]:\\windows\\(system32|syswow64|winsxs|servicing)\\|\\drivers\\", re.IGNORECASE)
 SHOWN_NAMES = 3
+LCM_QUIET = ("Idle", "Busy", "PendingConfiguration")
 
 
 class Found(NamedTuple):
@@ -160,18 +161,16 @@ def _configmgr_countdown(signals: Signals, probe: str) -> Found | Unknown | None
     table = signals.table(probe)
     if table is None or isinstance(table, Unknown):
         return table
-    return Found("Configuration Manager counts down to a restart.")
+    return Found("Configuration Manager counts down to a restart.") if "RebootBy" in table else UNKNOWN
 
 
 def _dsc(signals: Signals, probe: str) -> Found | Unknown | None:
     state = signals.text(probe)
     if state is None or isinstance(state, Unknown):
         return state
-    return (
-        Found("Desired State Configuration wants a restart (LCM state PendingReboot).")
-        if state == "PendingReboot"
-        else None
-    )
+    if state == "PendingReboot":
+        return Found("Desired State Configuration wants a restart (LCM state PendingReboot).")
+    return None if state in LCM_QUIET else UNKNOWN
 
 
 class Source(NamedTuple):

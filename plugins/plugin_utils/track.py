@@ -237,47 +237,44 @@ def _enrolled(verdict: Verdict, signals: Signals, azure: object, proven: bool | 
         return False
     if word not in (None, "Enabled"):
         verdict.say("azure_pending", status=shown(word, 40))
-    if verdict.product in CLIENTS and signals.number("allow_rebootless_policy") == 0:
-        verdict.settle("not_enrolled", "policy_off")
-        return False
-    if proven is True or word == "Enabled":
-        return True
+    said = proven is True or word == "Enabled"
     if verdict.product in CLIENTS:
-        policy = signals.number("allow_rebootless_policy")
-        return _enrolled_by(verdict, signals, proven, "allow_rebootless_policy", policy)
+        return _client_enrolled(verdict, signals, said, proven)
     package = signals.table("enrollment_package")
-    if isinstance(package, Mapping):
+    if isinstance(package, Mapping) and isinstance(text(package.get("Name")), Unknown):
         # A key that lost its name marks nothing any more.
-        package = UNKNOWN if isinstance(text(package.get("Name")), Unknown) else package
-    if verdict.product == S22_AZURE:
-        return _enrolled_by(verdict, signals, proven, "enrollment_package", package)
-    if verdict.product == S25_AZURE and isinstance(package, Mapping):
+        package = UNKNOWN
+    if said or (isinstance(package, Mapping) and verdict.product != S25_ARC):
         return True
-    verdict.settle("unknown", "enrolment_not_provable")
+    if verdict.product != S22_AZURE:
+        verdict.settle("unknown", "enrolment_not_provable")
+    elif isinstance(package, Unknown):
+        _missing(verdict, signals, enrollment_package="the Hotpatch Enrollment Package")
+    elif isinstance(proven, Unknown):
+        # Absence says nothing while a hotpatch may be installed.
+        _missing(verdict, signals, hotfixes="the installed updates")
+    else:
+        verdict.settle("not_enrolled", "enrollment_package_missing")
     return False
 
 
-SIGNS = {
-    "enrollment_package": "the Hotpatch Enrollment Package",
-    "allow_rebootless_policy": "the policy AllowRebootlessUpdates",
-}
-
-
-def _enrolled_by(verdict: Verdict, signals: Signals, proven: bool | Unknown, probe: str, sign: object) -> bool:
-    """Enrolment by a documented sign: there, absent, or unread; absence says nothing while a hotpatch may be installed."""
-    if sign is None and proven is False:
-        code = "policy_missing" if verdict.product in CLIENTS else "enrollment_package_missing"
-        verdict.settle("not_enrolled", code)
-    elif sign is None:
-        _missing(verdict, signals, hotfixes="the installed updates")
-    elif verdict.product in CLIENTS and sign == 1:
+def _client_enrolled(verdict: Verdict, signals: Signals, said: bool, proven: bool | Unknown) -> bool:
+    """Enrolment by policy: 0 ends it whatever was installed before, and so may a policy that nobody can read."""
+    policy = signals.number("allow_rebootless_policy")
+    if policy == 0:
+        verdict.settle("not_enrolled", "policy_off")
+    elif isinstance(policy, Unknown) or (policy is not None and policy > 1):
+        _missing(verdict, signals, allow_rebootless_policy="the policy AllowRebootlessUpdates")
+    elif said:
+        return True
+    elif policy == 1:
         if verdict.state is None:
             verdict.say("licence_not_provable")
         return True
-    elif isinstance(sign, Mapping):
-        return True
+    elif isinstance(proven, Unknown):
+        _missing(verdict, signals, hotfixes="the installed updates")
     else:
-        _missing(verdict, signals, **{probe: SIGNS[probe]})
+        verdict.settle("not_enrolled", "policy_missing")
     return False
 
 

@@ -61,7 +61,9 @@ def simfleet(command: list[str], scratch: Path, *, worlds: Path, executor: str, 
     fleet = [sys.executable, str(HERE / "simfleet"), "--worlds", str(worlds), "--executor", executor]
     argv = [*fleet, "--counters", str(counters), *options, "--", *command]
     done = subprocess.run(argv, capture_output=True, text=True, env=environment, cwd=scratch, timeout=900, check=False)
-    return Run(done.returncode, done.stdout + done.stderr, json.loads(counters.read_text()) if counters.exists() else {})
+    return Run(
+        done.returncode, done.stdout + done.stderr, json.loads(counters.read_text()) if counters.exists() else {}
+    )
 
 
 @pytest.fixture

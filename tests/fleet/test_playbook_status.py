@@ -17,7 +17,9 @@ LIBRARY = HERE / "worlds"
 COMMAND = ["ansible-playbook", "rebootless.patching.status"]
 
 
-def ask(on_fleet: Callable[..., Run], dest: Path, *extra: str, faults: dict | None = None, folder: Path = LIBRARY) -> Run:
+def ask(
+    on_fleet: Callable[..., Run], dest: Path, *extra: str, faults: dict | None = None, folder: Path = LIBRARY
+) -> Run:
     """A status of three hosts with the fast executor."""
     options = ["--only", "s25-arc-on-track", "--only", "s25-cbs-pending", "--only", "down-*"]
     if faults is not None:

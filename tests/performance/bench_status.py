@@ -64,7 +64,9 @@ def main() -> None:
     parser.add_argument("--hosts", default="12,50,200")
     parser.add_argument("--executors", default="powershell,fast")
     options = parser.parse_args()
-    print("| executor | hosts | command | seconds | per host ms | controller CPU per host ms | requests | kB on the wire |")
+    print(
+        "| executor | hosts | command | seconds | per host ms | controller CPU per host ms | requests | kB on the wire |"
+    )
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for executor in options.executors.split(","):
         for hosts in map(int, options.hosts.split(",")):

@@ -257,7 +257,9 @@ def _data_problem(kind: str, data: Any) -> str | None:
     elif kind == "MultiString":
         good, allowed = isinstance(data, list) and all(isinstance(item, str) for item in data), "a list of texts"
     elif kind == "Binary":
-        good = isinstance(data, list) and all(isinstance(item, int) and not isinstance(item, bool) and 0 <= item < 256 for item in data)
+        good = isinstance(data, list) and all(
+            isinstance(item, int) and not isinstance(item, bool) and 0 <= item < 256 for item in data
+        )
         allowed = "a list of integers from 0 to 255"
     else:
         good, allowed = isinstance(data, str), "a text"
