@@ -7,7 +7,7 @@ BIN := .venv/main/bin
 PYTEST := $(BIN)/python -m pytest -q
 
 .PHONY: help env-run env-test env-oldest env-between env-importer demo test lint units units-between fleet browser \
-	collection-lint sanity docs-lint importer coverage oldest mutants bench clean
+	collection-lint sanity docs-lint importer coverage oldest mutants powershell-mutants bench clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{sub(/:.*/, "", $$1); printf "  make %-16s %s\n", $$1, $$2}'
@@ -72,6 +72,9 @@ oldest: env-test env-oldest ## Unit tests and a status of the scenario library w
 
 mutants: env-test ## Mutation testing of the core; survivors are listed with the reason why each is harmless
 	$(BIN)/python tools/mutants.py
+
+powershell-mutants: env-test ## Hand-made mutations of the collector's PowerShell, each of which must turn a test red
+	$(BIN)/python tools/powershell_mutants.py
 
 bench: env-test ## Time of a status for 12, 50 and 200 simulated hosts beside win_ping
 	$(BIN)/python tests/performance/bench_status.py

@@ -26,12 +26,10 @@ def _automatic_updates(signals: Signals) -> list[dict[str, str]]:
     off, options = signals.setting(policy, "NoAutoUpdate"), signals.setting(policy, "AUOptions")
     if isinstance(off, Unknown) or isinstance(options, Unknown) or off == 1:
         return []
-    if off is None and options is None:
-        if signals.setting("mdm_update_policy", "AllowAutoUpdate") is not None:
-            return []
-        detail = f"No policy rules Automatic Updates, so Windows' own default applies.{_hours(signals)}"
-        return [{"code": "automatic_updates_default", "detail": detail}]
     found = []
+    if off is None and options is None and signals.setting("mdm_update_policy", "AllowAutoUpdate") is None:
+        detail = f"No policy rules Automatic Updates, so Windows' own default applies.{_hours(signals)}"
+        found.append({"code": "automatic_updates_default", "detail": detail})
     if options == SCHEDULED:
         hour = signals.setting(policy, "ScheduledInstallTime")
         when = f" at {hour:02}:00" if isinstance(hour, int) and hour < HOURS else ""

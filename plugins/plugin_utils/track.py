@@ -141,7 +141,7 @@ def _ready(verdict: Verdict, signals: Signals, build: str) -> None:
 def _arc_agent(signals: Signals) -> bool | Unknown:
     """Whether the Arc agent is installed: its command or its service tells; it takes both to tell that it is not."""
     agent, service = signals.table("arc_agent"), signals.service("himds")
-    if isinstance(agent, Mapping) or isinstance(service, str):
+    if (isinstance(agent, Mapping) and "status" in agent) or isinstance(service, str):
         return True
     return False if agent is None and service is None else UNKNOWN
 

@@ -115,6 +115,8 @@ def test_a_policy_of_which_half_is_missing_tells_nothing(missing: str) -> None:
         ({"ScheduledInstallTime": 3}, " at 03:00"),
         ({"ScheduledInstallTime": 23}, " at 23:00"),
         ({"ScheduledInstallTime": 24}, ""),
+        ({"ScheduledInstallTime": 25}, ""),
+        ({"ScheduledInstallTime": 300}, ""),
         ({"ScheduledInstallTime": "3"}, ""),
         ({"NoAutoUpdate": 0, "ScheduledInstallTime": 11}, " at 11:00"),
         ({"NoAutoUpdate": 2}, ""),
@@ -134,6 +136,7 @@ def test_schedule(policy: dict[str, Any], when: str) -> None:
         ({"ActiveHoursStart": 23, "ActiveHoursEnd": 0}, " Active hours 23:00 to 00:00."),
         ({"ActiveHoursStart": 8, "ActiveHoursEnd": 24}, ""),
         ({"ActiveHoursStart": 24, "ActiveHoursEnd": 8}, ""),
+        ({"ActiveHoursStart": 25, "ActiveHoursEnd": 300}, ""),
         ({"ActiveHoursStart": 8, "ActiveHoursEnd": None}, ""),
         ({"ActiveHoursStart": None, "ActiveHoursEnd": 17}, ""),
         ({"ActiveHoursStart": "8", "ActiveHoursEnd": 17}, ""),
@@ -162,6 +165,15 @@ def test_automatic_restart(minutes: object, words: str, options: int) -> None:
     found = details(restart_risks(host(policy)))
     assert found.pop("automatic_restart") == RESTART.format(words)
     assert list(found) == (["automatic_updates_schedule"] if options == 4 else [])
+
+
+@pytest.mark.parametrize(("mdm", "default"), [(None, True), ({"AllowAutoUpdate": 1}, False)])
+def test_automatic_restart_needs_no_other_policy(mdm: object, default: bool) -> None:
+    found = details(restart_risks(host({"AlwaysAutoRebootAtScheduledTime": 1}, mdm_update_policy=mdm)))
+    assert found == {
+        **({"automatic_updates_default": DEFAULT} if default else {}),
+        "automatic_restart": RESTART.format(""),
+    }
 
 
 @pytest.mark.parametrize(
