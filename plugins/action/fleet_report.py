@@ -113,8 +113,9 @@ class ActionModule(collector.SignalsAction):
             write(Path(files["json"]), json.dumps(whole, indent=1, sort_keys=True) + "\n")
             write(Path(files["html"]), report.html(view))
             write(Path(files["md"]), report.markdown(view))
-            remembered = {one["name"]: one for one in previous} | self.remembered(hosts)
-            write(dest / "history.json", json.dumps(history | remembered, indent=1, sort_keys=True) + "\n")
+            # A host that left the inventory is named once, then forgotten.
+            kept = {name: one for name, one in history.items() if name in variables}
+            write(dest / "history.json", json.dumps(kept | self.remembered(hosts), indent=1, sort_keys=True) + "\n")
 
         lost = [host["name"] for host in hosts if not host["reached"]]
         result.update(changed=False, summary=view["summary"], changes=view["changes"], files=files, not_reached=lost)
