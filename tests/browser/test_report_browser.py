@@ -8,6 +8,8 @@ import copy
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -333,3 +335,20 @@ def test_hostile_hosts_stay_text(browser: webdriver.Chrome, tmp_path: Path) -> N
     assert drain(browser) == {file.as_uri()}
     assert browser.get_log("browser") == []
     look(browser)
+
+
+def test_the_demo_shows_the_states_of_its_json(browser: webdriver.Chrome) -> None:
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [sys.executable, str(root / "tools" / "demo.py")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    demo = root / "build" / "demo"
+    assert (demo / "status.html").as_uri() in done.stdout
+    hosts = json.loads((demo / "status.json").read_text())["hosts"]
+    look(browser)
+    browser.get((demo / "status.html").as_uri())
+    words = {host["name"]: host["state"] for host in hosts}
+    assert len(words) == 12
+    assert len(set(words.values())) >= 7
+    assert dict(rows(browser)) == words

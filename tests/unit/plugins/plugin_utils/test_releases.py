@@ -7,6 +7,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+from dataclasses import FrozenInstanceError
 from datetime import UTC, date, datetime
 from itertools import permutations
 from pathlib import Path
@@ -465,6 +466,17 @@ def test_an_extension_may_hold_planned_months_alone() -> None:
     assert len(ReleaseTable.load(table(record()), more).planned) == 1
 
 
+def test_an_extension_alone_is_a_table() -> None:
+    assert kbs(ReleaseTable.load(None, table(record())).releases) == ["KB5099536"]
+
+
+def test_nothing_can_be_changed() -> None:
+    loaded = ReleaseTable.load(table(record(), planned=[planned("2026-10", "baseline")]))
+    for one, name in ((loaded, "compiled"), (loaded.releases[0], "type"), (loaded.planned[0], "type")):
+        with pytest.raises(FrozenInstanceError):
+            setattr(one, name, "hotpatch")
+
+
 def test_a_duplicate_within_the_extension_is_an_error() -> None:
     assert "releases[1]" in error(table(record()), table(record(), record(type="hotpatch")))
 
@@ -484,7 +496,8 @@ def test_the_newer_part_tells_when_the_table_was_compiled(own: str, more: str, c
 
 # --- answers ---------------------------------------------------------------------------------------------------------
 
-YEAR = ReleaseTable.load(
+# Through JSON, so that equal texts are not the same objects.
+YEAR_JSON = json.dumps(
     table(
         record(date="2026-04-14", kb="KB5000004", build="26100.4", type="baseline"),
         record(date="2026-05-12", kb="KB5000005", build="26100.5", type="hotpatch"),
@@ -503,6 +516,7 @@ YEAR = ReleaseTable.load(
         ],
     )
 )
+YEAR = ReleaseTable.load(json.loads(YEAR_JSON))
 
 
 @pytest.mark.parametrize(

@@ -1,247 +1,155 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What may restart a host by itself: each rule, its edges, and silence where the host does not tell."""
+"""What may restart a host by itself."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import pytest
 from ansible_collections.rebootless.patching.plugins.plugin_utils.restart_risks import restart_risks
 from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import Signals
+from realistic import Raw, failed, signals
 
-POLICY = (
+NAMES = [
+    "UseWUServer",
     "NoAutoUpdate",
     "AUOptions",
+    "ScheduledInstallDay",
     "ScheduledInstallTime",
+    "NoAutoRebootWithLoggedOnUsers",
     "AlwaysAutoRebootAtScheduledTime",
     "AlwaysAutoRebootAtScheduledTimeMinutes",
-)
-DEFAULT = "No policy rules Automatic Updates, so Windows' own default applies."
-SCHEDULE = "Automatic Updates installs on a schedule{} and restarts when an update wants it.{}"
-RESTART = "A policy restarts{} after an installation, also with users logged on."
-OFF = {"NoAutoUpdate": 1}
-UNREAD = {"ok": False, "value": None, "error": {"type": "denied", "hresult": -2147024891, "message": "no"}}
+]
+HOURS = "Active hours 08:00 to 17:00."
+DUE = "2026-09-21T01:00:00Z"
 
 
-def host(policy: dict[str, Any] | None = None, **probes: Any) -> Signals:
-    """A host without any risk but those of `policy` and `probes`."""
-    values: dict[str, Any] = {
-        "automatic_updates_policy": None if policy is None else {**dict.fromkeys(POLICY), **policy},
-        "mdm_update_policy": None,
-        "active_hours": None,
-        "ccm_reboot": None,
-        "azure_patch_extensions": None,
-        **probes,
-    }
-    return Signals({name: {"ok": True, "value": value, "error": None} for name, value in values.items()})
+def policy(**values: object) -> Raw:
+    """The value of probe `automatic_updates_policy`."""
+    return {**dict.fromkeys(NAMES), **values}
 
 
-def details(found: list[dict[str, str]]) -> dict[str, str]:
-    """Details by code; each risk has exactly these two."""
-    assert all(list(risk) == ["code", "detail"] for risk in found)
-    return {risk["code"]: risk["detail"] for risk in found}
+def risks(**changes: object) -> list[tuple[str, str]]:
+    """What may restart a host that has these policies; Automatic Updates is off unless it is what the test is about."""
+    given = {"automatic_updates_policy": policy(NoAutoUpdate=1), **changes}
+    return [(risk["code"], risk["detail"]) for risk in restart_risks(Signals(signals(**given)))]
 
 
-def test_nothing_is_known_of_a_host_that_tells_nothing() -> None:
-    assert restart_risks(Signals(None)) == []
-    assert restart_risks(host(OFF)) == []
+@pytest.mark.parametrize("value", [None, policy(), policy(UseWUServer=1)])
+def test_no_policy(value: object) -> None:
+    detail = f"No policy rules Automatic Updates, so Windows' own default applies. {HOURS}"
+    assert risks(automatic_updates_policy=value) == [("automatic_updates_default", detail)]
 
 
-@pytest.mark.parametrize("policy", [None, {}, {"ScheduledInstallTime": 3}])
-def test_no_policy_means_the_default_of_windows(policy: dict[str, Any] | None) -> None:
-    assert restart_risks(host(policy)) == [{"code": "automatic_updates_default", "detail": DEFAULT}]
+@pytest.mark.parametrize("allowed", [0, 5, "x"])
+def test_policy_of_the_device_management_is_one(allowed: object) -> None:
+    assert risks(automatic_updates_policy=None, mdm_update_policy={"AllowAutoUpdate": allowed}) == []
+    assert risks(automatic_updates_policy=None, mdm_update_policy={"AllowAutoUpdate": None}) != []
+    assert risks(automatic_updates_policy=None, mdm_update_policy=failed()) == []
 
 
 @pytest.mark.parametrize(
-    ("mdm", "codes"),
+    ("values", "expected"),
     [
-        (None, ["automatic_updates_default"]),
-        ({"AllowAutoUpdate": None}, ["automatic_updates_default"]),
-        ({"AllowAutoUpdate": 0}, []),
-        ({"AllowAutoUpdate": 1}, []),
-        ({"AllowAutoUpdate": 5}, []),
-        ({"AllowAutoUpdate": "1"}, []),
-        ({}, []),
-        ([], []),
+        ({"NoAutoUpdate": 1, "AUOptions": 4}, []),
+        ({"NoAutoUpdate": 0, "AUOptions": 3}, []),
+        ({"NoAutoUpdate": 0}, []),
+        ({"AUOptions": 2}, []),
+        (
+            {"AUOptions": 4, "ScheduledInstallTime": 3},
+            [
+                (
+                    "automatic_updates_schedule",
+                    f"installs on a schedule at 03:00 and restarts when an update wants it. {HOURS}",
+                )
+            ],
+        ),
+        ({"AUOptions": 4, "ScheduledInstallTime": 23}, [("automatic_updates_schedule", "schedule at 23:00 and")]),
+        ({"AUOptions": 4, "ScheduledInstallTime": 24}, [("automatic_updates_schedule", "on a schedule and restarts")]),
+        ({"AUOptions": 4}, [("automatic_updates_schedule", "on a schedule and restarts")]),
+        (
+            {"AUOptions": 3, "AlwaysAutoRebootAtScheduledTime": 1, "AlwaysAutoRebootAtScheduledTimeMinutes": 15},
+            [("automatic_restart", "A policy restarts 15 minutes after an installation, also with users logged on.")],
+        ),
+        ({"AUOptions": 3, "AlwaysAutoRebootAtScheduledTime": 1}, [("automatic_restart", "A policy restarts after an")]),
+        ({"AUOptions": 3, "AlwaysAutoRebootAtScheduledTime": 0}, []),
+        (
+            {"AUOptions": 4, "AlwaysAutoRebootAtScheduledTime": 1},
+            [("automatic_updates_schedule", ""), ("automatic_restart", "")],
+        ),
+        ({"AUOptions": "4"}, []),
+        ({"NoAutoUpdate": -1, "AUOptions": 4}, []),
     ],
 )
-def test_a_policy_of_device_management_is_no_default(mdm: object, codes: list[str]) -> None:
-    assert [risk["code"] for risk in restart_risks(host(None, mdm_update_policy=mdm))] == codes
+def test_automatic_updates(values: dict[str, object], expected: list[tuple[str, str]]) -> None:
+    found = risks(automatic_updates_policy=policy(**values))
+    assert [code for code, _detail in found] == [code for code, _words in expected]
+    for (_code, detail), (_same, words) in zip(found, expected, strict=True):
+        assert words in detail
 
 
 @pytest.mark.parametrize(
-    "policy",
-    [
-        {"NoAutoUpdate": 1, "AUOptions": 4, "AlwaysAutoRebootAtScheduledTime": 1},
-        {"NoAutoUpdate": 1},
-        {"NoAutoUpdate": "1", "AUOptions": 4},
-        {"NoAutoUpdate": True, "AUOptions": 4},
-        {"AUOptions": "4"},
-        {"AUOptions": -1, "AlwaysAutoRebootAtScheduledTime": 1},
-        {"AUOptions": 0},
-        {"AUOptions": 2},
-        {"AUOptions": 3},
-        {"AUOptions": 5},
-        {"AUOptions": 7},
-        {"NoAutoUpdate": 0, "AUOptions": 3},
-        {"NoAutoUpdate": 2, "AUOptions": 3},
-        {"AUOptions": 3, "AlwaysAutoRebootAtScheduledTime": 0},
-        {"AUOptions": 3, "AlwaysAutoRebootAtScheduledTime": 2},
-        {"AUOptions": 3, "AlwaysAutoRebootAtScheduledTime": "1"},
-        {"AUOptions": 3, "AlwaysAutoRebootAtScheduledTimeMinutes": 15},
-    ],
-)
-def test_policies_without_risk(policy: dict[str, Any]) -> None:
-    assert restart_risks(host(policy)) == []
-
-
-@pytest.mark.parametrize("answer", [UNREAD, {"ok": True, "value": [], "error": None}, {"ok": True}])
-def test_an_unread_policy_is_no_default(answer: dict[str, Any]) -> None:
-    assert restart_risks(Signals({"automatic_updates_policy": answer})) == []
-
-
-@pytest.mark.parametrize("missing", ["NoAutoUpdate", "AUOptions"])
-def test_a_policy_of_which_half_is_missing_tells_nothing(missing: str) -> None:
-    policy = {name: value for name, value in {"NoAutoUpdate": 0, "AUOptions": 4}.items() if name != missing}
-    assert restart_risks(host(OFF, automatic_updates_policy=policy)) == []
-
-
-@pytest.mark.parametrize(
-    ("policy", "when"),
-    [
-        ({}, ""),
-        ({"ScheduledInstallTime": 0}, " at 00:00"),
-        ({"ScheduledInstallTime": 3}, " at 03:00"),
-        ({"ScheduledInstallTime": 23}, " at 23:00"),
-        ({"ScheduledInstallTime": 24}, ""),
-        ({"ScheduledInstallTime": 25}, ""),
-        ({"ScheduledInstallTime": 300}, ""),
-        ({"ScheduledInstallTime": "3"}, ""),
-        ({"NoAutoUpdate": 0, "ScheduledInstallTime": 11}, " at 11:00"),
-        ({"NoAutoUpdate": 2}, ""),
-    ],
-)
-def test_schedule(policy: dict[str, Any], when: str) -> None:
-    found = details(restart_risks(host({"AUOptions": 4, **policy})))
-    assert found == {"automatic_updates_schedule": SCHEDULE.format(when, "")}
-
-
-@pytest.mark.parametrize(
-    ("hours", "words"),
-    [
-        ({"ActiveHoursStart": 8, "ActiveHoursEnd": 17}, " Active hours 08:00 to 17:00."),
-        ({"ActiveHoursStart": 22, "ActiveHoursEnd": 6}, " Active hours 22:00 to 06:00."),
-        ({"ActiveHoursStart": 0, "ActiveHoursEnd": 23}, " Active hours 00:00 to 23:00."),
-        ({"ActiveHoursStart": 23, "ActiveHoursEnd": 0}, " Active hours 23:00 to 00:00."),
-        ({"ActiveHoursStart": 8, "ActiveHoursEnd": 24}, ""),
-        ({"ActiveHoursStart": 24, "ActiveHoursEnd": 8}, ""),
-        ({"ActiveHoursStart": 25, "ActiveHoursEnd": 300}, ""),
-        ({"ActiveHoursStart": 8, "ActiveHoursEnd": None}, ""),
-        ({"ActiveHoursStart": None, "ActiveHoursEnd": 17}, ""),
-        ({"ActiveHoursStart": "8", "ActiveHoursEnd": 17}, ""),
-        ({"ActiveHoursStart": 8, "ActiveHoursEnd": True}, ""),
-        (None, ""),
-        ([], ""),
-    ],
-)
-def test_active_hours(hours: object, words: str) -> None:
-    assert details(restart_risks(host({"AUOptions": 4}, active_hours=hours))) == {
-        "automatic_updates_schedule": SCHEDULE.format("", words)
-    }
-    assert details(restart_risks(host(None, active_hours=hours))) == {"automatic_updates_default": DEFAULT + words}
-
-
-@pytest.mark.parametrize(
-    ("minutes", "words"), [(None, ""), (15, " 15 minutes"), (180, " 180 minutes"), ("15", ""), (0, " 0 minutes")]
-)
-@pytest.mark.parametrize("options", [2, 3, 4])
-def test_automatic_restart(minutes: object, words: str, options: int) -> None:
-    policy = {
-        "AUOptions": options,
-        "AlwaysAutoRebootAtScheduledTime": 1,
-        "AlwaysAutoRebootAtScheduledTimeMinutes": minutes,
-    }
-    found = details(restart_risks(host(policy)))
-    assert found.pop("automatic_restart") == RESTART.format(words)
-    assert list(found) == (["automatic_updates_schedule"] if options == 4 else [])
-
-
-@pytest.mark.parametrize(("mdm", "default"), [(None, True), ({"AllowAutoUpdate": 1}, False)])
-def test_automatic_restart_needs_no_other_policy(mdm: object, default: bool) -> None:
-    found = details(restart_risks(host({"AlwaysAutoRebootAtScheduledTime": 1}, mdm_update_policy=mdm)))
-    assert found == {
-        **({"automatic_updates_default": DEFAULT} if default else {}),
-        "automatic_restart": RESTART.format(""),
-    }
-
-
-@pytest.mark.parametrize(
-    ("soft", "hard"), [(True, False), (False, True), (True, True), (True, None), (None, True), ("x", True)]
-)
-def test_configmgr_with_a_deadline(soft: object, hard: object) -> None:
-    table = {
-        "return_value": 0,
-        "reboot_pending": soft,
-        "hard_reboot_pending": hard,
-        "deadline": "2026-09-21T03:00:00Z",
-    }
-    assert restart_risks(host(OFF, ccm_reboot=table)) == [
-        {"code": "configmgr_deadline", "detail": "Configuration Manager restarts by 2026-09-21T03:00:00Z."}
-    ]
-
-
-@pytest.mark.parametrize(
-    "table",
+    "hours",
     [
         None,
-        [],
-        {},
-        {"reboot_pending": False, "hard_reboot_pending": False, "deadline": "2026-09-21T03:00:00Z"},
-        {"reboot_pending": 1, "hard_reboot_pending": "true", "deadline": "2026-09-21T03:00:00Z"},
-        {"reboot_pending": True, "hard_reboot_pending": True, "deadline": None},
-        {"reboot_pending": True, "hard_reboot_pending": True, "deadline": "soon"},
-        {"reboot_pending": True, "hard_reboot_pending": True},
-        {"deadline": "2026-09-21T03:00:00Z"},
+        failed(),
+        {"ActiveHoursStart": None, "ActiveHoursEnd": 17},
+        {"ActiveHoursStart": 8, "ActiveHoursEnd": "17"},
+        {"ActiveHoursStart": 24, "ActiveHoursEnd": 17},
+        {"ActiveHoursStart": 8, "ActiveHoursEnd": 99},
     ],
 )
-def test_configmgr_without_risk(table: object) -> None:
-    assert restart_risks(host(OFF, ccm_reboot=table)) == []
+def test_active_hours_that_are_none(hours: object) -> None:
+    [(_code, detail)] = risks(automatic_updates_policy=None, active_hours=hours)
+    assert detail.endswith("default applies.")
 
 
 @pytest.mark.parametrize(
-    ("names", "said"),
+    ("value", "found"),
     [
-        (["A"], "A"),
-        (["A", "B", "C"], "A, B, C"),
-        (["A", "B", "C", "D"], "A, B, C"),
-        (["x" * 90], "x" * 80),
-        (["two\nlines", "\x1b[31m"], "two lines, ?[31m"),
-        ([7], "7"),
+        ({"return_value": 0, "reboot_pending": True, "hard_reboot_pending": False, "deadline": DUE}, True),
+        ({"return_value": 0, "reboot_pending": False, "hard_reboot_pending": True, "deadline": DUE}, True),
+        ({"return_value": 0, "reboot_pending": False, "hard_reboot_pending": False, "deadline": DUE}, False),
+        ({"return_value": 0, "reboot_pending": True, "hard_reboot_pending": False, "deadline": None}, False),
+        ({"return_value": 0, "reboot_pending": 1, "hard_reboot_pending": None, "deadline": DUE}, False),
+        ({}, False),
+        ([], False),
+        (None, False),
     ],
 )
-def test_azure(names: list[Any], said: str) -> None:
-    assert restart_risks(host(OFF, azure_patch_extensions=names)) == [
-        {
-            "code": "azure_platform_patching",
-            "detail": f"Azure's patch extension is on the host ({said}): the platform may pick the time.",
-        }
-    ]
+def test_configmgr_deadline(value: object, found: bool) -> None:
+    expected = [("configmgr_deadline", f"Configuration Manager restarts by {DUE}.")] if found else []
+    assert risks(ccm_reboot=value) == expected
 
 
-@pytest.mark.parametrize("names", [None, [], "Microsoft.CPlat.Core.WindowsHotpatchExtension", {"a": 1}, 1])
-def test_azure_without_risk(names: object) -> None:
-    assert restart_risks(host(OFF, azure_patch_extensions=names)) == []
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (["Microsoft.CPlat.Core.WindowsPatchExtension"], "(Microsoft.CPlat.Core.WindowsPatchExtension)"),
+        (["a", "b", "c", "d"], "(a, b, c)"),
+        (["\x1b[31m" + "x" * 200], "(?[31m" + "x" * 75 + ")"),
+        ([], ""),
+        (None, ""),
+        ("x", ""),
+    ],
+)
+def test_platform_patching(value: object, shown: str) -> None:
+    found = risks(azure_patch_extensions=value)
+    detail = f"Azure's patch extension is on the host {shown}: the platform may pick the time."
+    assert found == ([("azure_platform_patching", detail)] if shown else [])
 
 
-def test_all_risks_in_their_order() -> None:
-    table = {"reboot_pending": True, "hard_reboot_pending": False, "deadline": "2026-09-21T03:00:00Z"}
-    found = restart_risks(
-        host({"AUOptions": 4, "AlwaysAutoRebootAtScheduledTime": 1}, ccm_reboot=table, azure_patch_extensions=["A"])
+def test_all_at_once() -> None:
+    found = risks(
+        automatic_updates_policy=None,
+        ccm_reboot={"reboot_pending": True, "hard_reboot_pending": True, "deadline": DUE},
+        azure_patch_extensions=["a"],
     )
-    assert [risk["code"] for risk in found] == [
-        "automatic_updates_schedule",
-        "automatic_restart",
+    assert [code for code, _detail in found] == [
+        "automatic_updates_default",
         "configmgr_deadline",
         "azure_platform_patching",
     ]
+
+
+def test_nothing_known() -> None:
+    assert restart_risks(Signals({})) == []

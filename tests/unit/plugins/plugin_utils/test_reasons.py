@@ -1,0 +1,88 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The catalogue of reasons, and docs/reasons.md that shows it."""
+
+from __future__ import annotations
+
+import ast
+import re
+import string
+from pathlib import Path
+
+import pytest
+from ansible_collections.rebootless.patching.plugins.plugin_utils import reasons, restart_risks
+from ansible_collections.rebootless.patching.plugins.plugin_utils.reasons import REASONS
+
+CORE = Path(reasons.__file__).parent
+DOCS = (Path(__file__).resolve().parents[4] / "docs" / "reasons.md").read_text(encoding="utf-8")
+SECTIONS = dict(re.findall(r"^### `(\w+)`\n(.*?)(?=^##|\Z)", DOCS, re.M | re.S))
+
+
+def words(text: str) -> set[str]:
+    """The names that a template asks for."""
+    return {name for _text, name, _spec, _conversion in string.Formatter().parse(text) if name}
+
+
+def said(module: str) -> set[str]:
+    """The codes that a module of the core gives: arguments of `say` and `settle`, and texts named `code`."""
+    found = set()
+    for node in ast.walk(ast.parse((CORE / f"{module}.py").read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("say", "settle"):
+            found |= {arg.value for arg in node.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)}
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "code":
+            found |= {
+                leaf.value
+                for leaf in ast.walk(node.value)
+                if isinstance(leaf, ast.Constant) and isinstance(leaf.value, str)
+            }
+    return found
+
+
+@pytest.mark.parametrize("code", REASONS)
+def test_reason_is_documented(code: str) -> None:
+    section = " ".join(SECTIONS.get(code, "").split())
+    kind = REASONS[code]
+    for part in (kind.severity, kind.message, kind.fix, kind.source):
+        assert part in section, f"docs/reasons.md, section {code}: add {part!r}"
+
+
+@pytest.mark.parametrize(
+    "code", re.findall(r'"code": "(\w+)"', Path(restart_risks.__file__).read_text(encoding="utf-8"))
+)
+def test_restart_risk_is_documented(code: str) -> None:
+    assert SECTIONS.get(code, "").strip()
+
+
+def test_nothing_else_is_documented() -> None:
+    risks = set(re.findall(r'"code": "(\w+)"', Path(restart_risks.__file__).read_text(encoding="utf-8")))
+    assert len(risks) == 5
+    assert set(SECTIONS) == set(REASONS) | risks
+
+
+def test_every_code_is_given_somewhere() -> None:
+    states = {"not_capable", "not_ready", "not_enrolled", "off_track", "behind", "unknown", "restart_pending"}
+    given = said("track") | said("warnings") | said("status")
+    assert given - states == set(REASONS) - states
+
+
+@pytest.mark.parametrize("code", REASONS)
+def test_reason_is_complete(code: str) -> None:
+    kind = REASONS[code]
+    assert kind.severity in (reasons.CAUSE, reasons.WARNING)
+    assert kind.message
+    assert kind.fix.endswith(".")
+    assert kind.source
+    filled = reasons.reason(code, **dict.fromkeys(words(kind.message) | words(kind.fix), "{x}"))
+    assert filled["code"] == code
+    assert filled["severity"] == kind.severity
+    assert filled["message"].count("{") == filled["message"].count("{x}")
+
+
+def test_severity_can_be_raised() -> None:
+    assert reasons.reason("licence_fault")["severity"] == "warning"
+    assert reasons.reason("licence_fault", severity="cause")["severity"] == "cause"
+
+
+def test_words_of_a_host_are_not_templates() -> None:
+    found = reasons.reason("edition_unclear", edition="{0.__class__}{edition}")
+    assert "{0.__class__}{edition}" in found["message"]
