@@ -17,7 +17,9 @@ from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import
 
 SHIPPED = Path(__file__).parent / "data" / "releases.json"
 BASELINES = frozenset({"baseline", "unplanned_baseline"})
-HOTPATCHES = frozenset({"hotpatch", "oob_hotpatch", "oob_wsus_fix"})
+NO_RESTART = frozenset({"hotpatch", "oob_hotpatch"})
+# What only an enrolled host is offered; whether the fix for WSUS restarts is not stated anywhere.
+HOTPATCHES = NO_RESTART | {"oob_wsus_fix"}
 # Installed in a hotpatch month, these end the track until the next baseline.
 OFF_TRACK = frozenset({"ordinary", "oob_lcu"})
 TYPES = BASELINES | HOTPATCHES | OFF_TRACK

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from ansible_collections.rebootless.patching.plugins.plugin_utils.reasons import CAUSE, reason
 from ansible_collections.rebootless.patching.plugins.plugin_utils.releases import (
     HOTPATCHES,
+    NO_RESTART,
     Release,
     ReleaseTable,
     revision,
@@ -70,6 +71,11 @@ class Verdict:
     product: str | None = None
     reasons: list[dict[str, str]] = field(default_factory=list)
     last_baseline: Release | None = None
+
+    @property
+    def rows_of(self) -> str:
+        """The product's name in the release table."""
+        return TABLE_PRODUCT.get(self.product or "", self.product or "")
 
     def say(self, code: str, *, severity: str | None = None, **words: object) -> None:
         """Add a reason."""
@@ -190,8 +196,8 @@ class Place:
         return self.row is None and bool(self.rows)
 
 
-def _place(signals: Signals, releases: ReleaseTable, product: str, build: str) -> Place:
-    rows = releases.at(TABLE_PRODUCT.get(product, product), build)
+def _place(verdict: Verdict, signals: Signals, releases: ReleaseTable, build: str) -> Place:
+    rows = releases.at(verdict.rows_of, build)
     if len({row.keeps_track for row in rows}) == 1:
         return Place(rows[0], rows)
     kbs = signals.kbs()
@@ -204,7 +210,7 @@ def _place(signals: Signals, releases: ReleaseTable, product: str, build: str) -
 
 
 def _hotpatch_proven(
-    signals: Signals, releases: ReleaseTable, product: str, place: Place, now: datetime
+    verdict: Verdict, signals: Signals, releases: ReleaseTable, place: Place, now: datetime
 ) -> bool | Unknown:
     """Whether the host took a hotpatch lately: only an enrolled host is offered one."""
     if place.row is not None and place.row.type in HOTPATCHES:
@@ -214,7 +220,7 @@ def _hotpatch_proven(
         return UNKNOWN
     return any(
         release.type in HOTPATCHES and release.kb in kbs and now.date() - release.date <= RECENT
-        for release in releases.of(TABLE_PRODUCT.get(product, product), now)
+        for release in releases.of(verdict.rows_of, now)
     )
 
 
@@ -294,9 +300,7 @@ def _licence(verdict: Verdict, signals: Signals, azure: object, place: Place) ->
 
 def _hint(releases: ReleaseTable, product: str, build: str) -> str:
     """Where an unlisted build lies."""
-    family = revision(build)[0]
-    builds = [revision(row.build) for row in releases.releases if row.product == product]
-    known = sorted(known for known in builds if known[0] == family)
+    known = sorted(revision(row.build) for row in releases.releases if row.product == product)
     if not known:
         return "the table holds nothing of this product"
     if revision(build) > known[-1]:
@@ -310,8 +314,7 @@ def _position(
     verdict: Verdict, releases: ReleaseTable, place: Place, build: str, now: datetime, enrolled: bool
 ) -> None:
     """On the track, off it, or behind, by the build's row in the release table."""
-    product = TABLE_PRODUCT.get(verdict.product or "", verdict.product or "")
-    row = place.row
+    product, row = verdict.rows_of, place.row
     if place.ambiguous:
         kbs = " and ".join(sorted(shared.kb for shared in place.rows))
         verdict.settle("unknown", "build_ambiguous", build=build, kbs=kbs)
@@ -334,7 +337,7 @@ def _position(
         what = ", which was planned as a hotpatch"
         verdict.say("release_table_outdated", date=hotpatch_months[0], what=what)
     later = [
-        one for one in releases.of(product, now) if one.type in HOTPATCHES and revision(one.build) > revision(build)
+        one for one in releases.of(product, now) if one.type in NO_RESTART and revision(one.build) > revision(build)
     ]
     if later:
         verdict.say("hotpatch_waiting", kb=later[-1].kb, date=later[-1].date)
@@ -348,15 +351,12 @@ def _off_track(
         # Whatever its enrolment is, this build's updates restart this month.
         following = f", expected on {expected}" if expected else ""
         verdict.say("build_is_ordinary_update", kb=row.kb, date=row.date, next=following)
-        if verdict.state in (None, "unknown"):
-            verdict.track = "standard"
-        return
-    baseline = "the next baseline" + (f", expected on {expected}," if expected else "")
-    if newer:
-        baseline = f"the baseline {newer[-1].kb} of {newer[-1].date}"
-    verdict.settle("off_track", "off_track_update", kb=row.kb, date=row.date, baseline=baseline)
-    if verdict.state == "unknown":
-        verdict.track = "standard"
+    else:
+        baseline = "the next baseline" + (f", expected on {expected}," if expected else "")
+        if newer:
+            baseline = f"the baseline {newer[-1].kb} of {newer[-1].date}"
+        verdict.settle("off_track", "off_track_update", kb=row.kb, date=row.date, baseline=baseline)
+    verdict.track = "standard"
 
 
 @dataclass(frozen=True)
@@ -366,9 +366,9 @@ class Servicing:
     `waiting` says it in words, `update` whether that may be an update, `unread` which sources gave no answer.
     """
 
-    waiting: tuple[str, ...] = ()
-    update: bool = False
-    unread: tuple[str, ...] = ()
+    waiting: tuple[str, ...]
+    update: bool
+    unread: tuple[str, ...]
 
 
 def _identify(verdict: Verdict, signals: Signals) -> str | None:
@@ -395,16 +395,12 @@ def judge(
     if build is None or verdict.product is None:
         return verdict
     _ready(verdict, signals, build)
-    place = _place(signals, releases, verdict.product, build)
-    proven = _hotpatch_proven(signals, releases, verdict.product, place, now)
+    place = _place(verdict, signals, releases, build)
+    proven = _hotpatch_proven(verdict, signals, releases, place, now)
     enrolled = _enrolled(verdict, signals, azure, proven)
     _unread(verdict, signals)
     _licence(verdict, signals, azure, place)
-    held = [
-        row
-        for row in releases.baselines(TABLE_PRODUCT.get(verdict.product, verdict.product), now)
-        if revision(row.build) <= revision(build)
-    ]
+    held = [row for row in releases.baselines(verdict.rows_of, now) if revision(row.build) <= revision(build)]
     verdict.last_baseline = held[-1] if held else None
     if verdict.state in ("not_ready", "not_enrolled"):
         return verdict
@@ -435,7 +431,5 @@ def _after_restart(
 
 def next_baseline(verdict: Verdict, releases: ReleaseTable, now: datetime) -> str | None:
     """The day of the product's next planned baseline; None when none is planned."""
-    if verdict.product is None:
-        return None
-    day = releases.next_baseline(TABLE_PRODUCT.get(verdict.product, verdict.product), now)
+    day = releases.next_baseline(verdict.rows_of, now)
     return day.isoformat() if day else None

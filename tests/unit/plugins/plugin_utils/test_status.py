@@ -89,6 +89,10 @@ def test_host_not_reached() -> None:
     }
 
 
+def test_words_of_a_problem_are_cut() -> None:
+    assert lost({"kind": "failed", "message": "x" * 600})["problem"] == {"kind": "failed", "message": "x" * 500}
+
+
 @pytest.mark.parametrize("problem", [None, {}])
 def test_host_not_reached_without_a_word(problem: object) -> None:
     host = lost(problem)
@@ -166,6 +170,8 @@ def short(name: str, state: str, **more: object) -> dict[str, Any]:
         ("off_track", "on_track", "returned"),
         ("unknown", "on_track", "returned"),
         ("off_track", "behind", "changed"),
+        ("off_track", "restart_pending", "changed"),
+        ("unknown", "not_ready", "changed"),
         (None, "on_track", "new"),
         (None, "off_track", "new"),
         ("on_track", None, "gone"),
@@ -176,6 +182,14 @@ def test_change(before: str | None, after: str | None, expected: str | None) -> 
     present = [short("a", after, reached=True)] if after else []
     change = {"name": "a", "change": expected, "from": before, "to": after}
     assert status.compare(previous, present) == ([change] if expected else [])
+    # As they come out of two files.
+    previous, present = json.loads(json.dumps(previous)), json.loads(json.dumps(present))
+    assert status.compare(previous, present) == ([change] if expected else [])
+
+
+def test_options_of_a_status_are_named() -> None:
+    with pytest.raises(TypeError):
+        status.host_status(*("host", signals(), None, TABLE, NOW, None))
 
 
 def test_changes_are_sorted_by_weight() -> None:

@@ -373,6 +373,8 @@ POSITION: list[tuple[str, str, str, str, list[str], list[str]]] = [
     ("server_2025", "26100.33438", "2026-10-14", "unknown", ["release_table_outdated"], []),
     ("server_2025", "26100.33222", "2026-10-14", "behind", ["baseline_missing"], []),
     ("server_2025", "26100.33296", "2026-10-14", "off_track", ["off_track_update"], []),
+    # A fix that may restart is not announced as one that does not.
+    ("server_2025", "26100.6899", "2025-10-28", "on_track", [], []),
     ("server_2022", "20348.5622", "2026-09-20", "on_track", [], []),
     ("server_2022", "20348.5440", "2026-08-20", "on_track", [], []),
     ("server_2022", "20348.5386", "2026-08-20", "on_track", [], ["hotpatch_waiting"]),
@@ -406,6 +408,36 @@ def test_hint_of_an_unlisted_build(full: str, hint: str) -> None:
     assert f"Build {full} is not in the release table: {hint}" in message(
         judge(signals(build=build(full)), azure=ENABLED), "build_not_in_table"
     )
+
+
+@pytest.mark.parametrize(
+    ("full", "day", "code", "said"),
+    [
+        ("26100.32230", "2026-03-20", "hotpatch_waiting", "The hotpatch KB5078736 of 2026-03-10 is not installed yet"),
+        ("26100.32690", "2026-09-20", "baseline_missing", "the current baseline KB5122871 of 2026-09-08"),
+        (
+            "26100.32860",
+            "2026-09-20",
+            "off_track_update",
+            "Install the baseline KB5122871 of 2026-09-08 and restart once",
+        ),
+    ],
+)
+def test_newest_of_several_is_named(full: str, day: str, code: str, said: str) -> None:
+    assert said in message(judge(signals(build=build(full)), at(day), azure=ENABLED), code)
+
+
+@pytest.mark.parametrize(
+    ("status", "subscription", "said"),
+    [
+        ("ActionRequired", "Enabling", "Azure says ActionRequired for"),
+        ("Unknown", "Enabling", "Azure says Enabling for"),
+        ("\x1b" + "x" * 50, None, "Azure says ?" + "x" * 39 + " for"),
+    ],
+)
+def test_word_of_azure_that_decides_nothing(status: str, subscription: str | None, said: str) -> None:
+    azure = {"hotpatch_enablement_status": status, "subscription_status": subscription}
+    assert said in message(judge(signals(), azure=azure), "azure_pending")
 
 
 def test_hint_of_a_product_without_rows() -> None:

@@ -1,0 +1,496 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rules of the track, product by product: whose rule it is, from which value and moment on, and in which words."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+import pytest
+from ansible_collections.rebootless.patching.plugins.plugin_utils import track
+from healthy import CLIENTS, PRODUCTS, S22_AZURE, S25_ARC, S25_AZURE, SERVERS, W11_24H2, W11_25H2, healthy
+from realistic import NOW, TABLE, Status, build, codes, failed, judge, kbs, warned
+
+ENABLED = {"hotpatch_enablement_status": "Enabled"}
+BASELINE = {
+    S22_AZURE: {"kb": "KB5122882", "build": "20348.5622", "date": "2026-09-08"},
+    S25_AZURE: {"kb": "KB5122871", "build": "26100.33438", "date": "2026-09-08"},
+    S25_ARC: {"kb": "KB5122871", "build": "26100.33438", "date": "2026-09-08"},
+    W11_24H2: {"kb": "KB5124008", "build": "26100.9445", "date": "2026-09-08"},
+    W11_25H2: {"kb": "KB5124008", "build": "26200.9445", "date": "2026-09-08"},
+}
+GONE: dict[str, object] = {"arc_agent": None, "services": {"himds": None}}
+UNREAD: dict[str, object] = {"arc_agent": failed(), "services": failed("denied")}
+
+
+def at(moment: str) -> datetime:
+    """A moment in UTC; noon of a day."""
+    return datetime.fromisoformat(f"{moment}T12:00:00+00:00" if len(moment) == 10 else moment)
+
+
+def texts(host: Status, code: str) -> tuple[str, str, str]:
+    """Severity, message and fix of the one reason with this code."""
+    (found,) = [one for one in host["reasons"] if one["code"] == code]
+    return found["severity"], found["message"], found["fix"]
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_healthy_product(product: str) -> None:
+    host = judge(healthy(product))
+    assert (host["product"], host["state"], host["track"], host["reasons"]) == (product, "on_track", "hotpatch", [])
+    assert host["last_baseline"] == BASELINE[product]
+    planned = None if product in CLIENTS else "2026-10-13"
+    assert (host["next_baseline_expected"], host["covered_until"]) == (planned, planned)
+
+
+# What a rule reads, and the products that the rule is for.
+OWN_RULES: list[tuple[str, dict[str, object], tuple[str, ...], str]] = [
+    ("table_size_not_set", {"hotpatch_table_size": None}, (S22_AZURE,), "not_ready"),
+    ("table_size_not_set", {"hotpatch_table_size": 0}, (S22_AZURE,), "not_ready"),
+    ("signals_missing", {"hotpatch_table_size": failed()}, (S22_AZURE,), "unknown"),
+    ("arc_agent_missing", GONE, (S25_ARC,), "not_ready"),
+    ("signals_missing", UNREAD, (S25_ARC,), "unknown"),
+    ("chpe_active", {"architecture": "ARM64", "chpe_off": None}, CLIENTS, "not_ready"),
+    ("chpe_active", {"architecture": "Arm64", "chpe_off": 0}, CLIENTS, "not_ready"),
+    ("signals_missing", {"architecture": "ARM64", "chpe_off": failed()}, CLIENTS, "unknown"),
+    ("signals_missing", {"architecture": failed(), "chpe_off": 1}, CLIENTS, "unknown"),
+    ("policy_off", {"allow_rebootless_policy": 0}, CLIENTS, "not_enrolled"),
+    ("signals_missing", {"allow_rebootless_policy": failed()}, CLIENTS, "unknown"),
+    ("licence_fault", {"licensing_mutex": True}, (S25_ARC, *CLIENTS), "unknown"),
+    ("signals_missing", {"licensing_mutex": failed()}, (S25_ARC, *CLIENTS), "unknown"),
+    ("vbs_not_running", {"vbs_running": 1}, tuple(PRODUCTS), "not_ready"),
+    ("vbs_restart_needed", {"vbs_running": 0, "vbs_configured": 1}, tuple(PRODUCTS), "not_ready"),
+    ("vbs_not_running", {"vbs_running": 0, "vbs_configured": 2}, tuple(PRODUCTS), "not_ready"),
+    ("vbs_unknown", {"vbs_running": 3}, tuple(PRODUCTS), "unknown"),
+    ("vbs_unknown", {"vbs_running": failed()}, tuple(PRODUCTS), "unknown"),
+    ("restart_pending", {"cbs_packages_pending": True}, tuple(PRODUCTS), "restart_pending"),
+    ("restart_unknown", {"cbs_packages_pending": failed()}, tuple(PRODUCTS), "unknown"),
+    ("enrollment_package_missing", {"enrollment_package": None, "hotfixes": []}, (S22_AZURE,), "not_enrolled"),
+    ("enrolment_not_provable", {"enrollment_package": None, "hotfixes": []}, (S25_AZURE, S25_ARC), "unknown"),
+    ("policy_missing", {"allow_rebootless_policy": None, "hotfixes": []}, CLIENTS, "not_enrolled"),
+]
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+@pytest.mark.parametrize(("code", "changes", "products", "state"), OWN_RULES)
+def test_rule_is_for_its_products_only(
+    code: str, changes: dict[str, object], products: tuple[str, ...], state: str, product: str
+) -> None:
+    host = judge(healthy(product, **changes))
+    assert (code in codes(host)) == (product in products)
+    if product in products:
+        assert (host["state"], codes(host)) == (state, [code])
+    elif changes.get("hotfixes") != []:
+        assert (host["state"], host["reasons"]) == ("on_track", [])
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+@pytest.mark.parametrize(("number", "old"), [(1741, True), (1742, False), (1743, False)])
+def test_first_build_is_of_server_2025(product: str, number: int, old: bool) -> None:
+    family = healthy(product)["build"]["value"]["CurrentBuild"]
+    host = judge(healthy(product, build=build(f"{family}.{number}")), azure=ENABLED)
+    assert ("build_too_old" in codes(host)) == (old and product in (S25_AZURE, S25_ARC))
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_azure_settles_enrolment(product: str) -> None:
+    raw = healthy(product, enrollment_package=None, hotfixes=[], allow_rebootless_policy=None)
+    # As it comes out of JSON.
+    for key in ("hotpatch_enablement_status", "subscription_status"):
+        words = {word: json.loads(f'{{"{key}": "{word}"}}') for word in ("Enabled", "Disabled", "Unknown", "Enabling")}
+        assert judge(raw, azure=words["Enabled"])["state"] == "on_track"
+        disabled = judge(raw, azure=words["Disabled"])
+        assert (disabled["state"], codes(disabled)) == ("not_enrolled", ["hotpatch_disabled_in_azure"])
+        for word in ("Unknown", "Enabling"):
+            host = judge(raw, azure=words[word])
+            expected = "unknown" if product in (S25_AZURE, S25_ARC) else "not_enrolled"
+            assert host["state"] == expected
+            assert warned(host) == (["azure_pending"] if word == "Enabling" else [])
+
+
+def test_first_of_two_words_of_azure_is_told() -> None:
+    azure = {"hotpatch_enablement_status": "Zzz", "subscription_status": "Aaa"}
+    assert texts(judge(healthy(S25_ARC), azure=azure), "azure_pending")[1].startswith("Azure says Zzz for")
+
+
+def test_words_of_azure_are_cut_and_on_one_line() -> None:
+    host = judge(healthy(S25_ARC), azure={"subscription_status": "x\n" + "y" * 60})
+    assert texts(host, "azure_pending")[1] == f"Azure says x {'y' * 38} for hotpatching on this host."
+
+
+# The ordinary update of August 2026 and a host whose enrolment nobody knows.
+@pytest.mark.parametrize(
+    ("product", "full", "changes"),
+    [
+        (S25_ARC, "26100.33296", {"hotfixes": []}),
+        (S25_AZURE, "26100.33296", {"hotfixes": [], "enrollment_package": None}),
+        (S22_AZURE, "20348.5499", {"hotfixes": failed(), "enrollment_package": None}),
+        (S22_AZURE, "20348.5499", {"enrollment_package": failed()}),
+        (W11_25H2, "26200.9168", {"allow_rebootless_policy": failed()}),
+        (W11_25H2, "26200.9168", {"allow_rebootless_policy": None, "hotfixes": failed()}),
+    ],
+)
+def test_ordinary_update_says_nothing_of_an_unknown_enrolment(
+    product: str, full: str, changes: dict[str, object]
+) -> None:
+    host = judge(healthy(product, build=build(full), **changes), at("2026-08-20"))
+    assert (host["state"], host["track"]) == ("unknown", "standard")
+    assert "build_is_ordinary_update" in [one["code"] for one in host["reasons"]]
+    assert "off_track_update" not in codes(host)
+
+
+MOMENTS: list[tuple[str, str, str, str, list[str], list[str]]] = [
+    (S25_ARC, "26100.33222", "2026-09-08T16:59:59+00:00", "on_track", [], []),
+    (S25_ARC, "26100.33222", "2026-09-08T17:00:00+00:00", "behind", ["baseline_missing"], []),
+    (S25_ARC, "26100.33158", "2026-08-11T16:59:59+00:00", "on_track", [], []),
+    (S25_ARC, "26100.33158", "2026-08-11T17:00:00+00:00", "on_track", [], ["hotpatch_waiting"]),
+    (S25_ARC, "26100.33438", "2026-10-13T16:59:59+00:00", "on_track", [], []),
+    (S25_ARC, "26100.33438", "2026-10-13T17:00:00+00:00", "unknown", ["release_table_outdated"], []),
+    (S22_AZURE, "20348.5440", "2026-09-08T16:59:59+00:00", "on_track", [], []),
+    (S22_AZURE, "20348.5440", "2026-09-08T17:00:00+00:00", "behind", ["baseline_missing"], []),
+    (W11_24H2, "26100.9106", "2026-09-08T17:00:00+00:00", "behind", ["baseline_missing"], []),
+    (W11_25H2, "26200.9445", "2026-10-13T17:00:00+00:00", "unknown", ["release_table_outdated"], []),
+    # The same moment on another clock.
+    (S25_ARC, "26100.33222", "2026-09-08T18:59:59+02:00", "on_track", [], []),
+    (S25_ARC, "26100.33222", "2026-09-08T19:00:00+02:00", "behind", ["baseline_missing"], []),
+]
+
+
+@pytest.mark.parametrize(("product", "full", "moment", "state", "causes", "warnings"), MOMENTS)
+def test_releases_are_out_at_17_utc(
+    product: str, full: str, moment: str, state: str, causes: list[str], warnings: list[str]
+) -> None:
+    host = judge(
+        healthy(product, build=build(full), clock=failed()), at(moment), azure=None if product in CLIENTS else ENABLED
+    )
+    assert (host["state"], codes(host)) == (state, causes)
+    assert [code for code in warned(host) if code != "licence_not_provable"] == warnings
+
+
+WORDS: list[tuple[str, dict[str, object], str, object, str, tuple[str, str, str]]] = [
+    (
+        S22_AZURE,
+        {"edition_id": "ServerDatacenter"},
+        "2026-09-20",
+        None,
+        "edition_not_covered",
+        (
+            "cause",
+            "ServerDatacenter of Windows Server 2022 gets no hotpatches; Datacenter: Azure Edition does.",
+            "Plan one restart a month, or move to Server 2025 with Azure Arc.",
+        ),
+    ),
+    (
+        S25_ARC,
+        {"build": build("17763.8000")},
+        "2026-09-20",
+        None,
+        "build_not_covered",
+        (
+            "cause",
+            "Build 17763.8000 is a version of Windows that gets no hotpatches.",
+            "Plan one restart a month, or upgrade to Windows Server 2025 or Windows 11 24H2.",
+        ),
+    ),
+    (
+        W11_25H2,
+        {"edition_id": "Professional"},
+        "2026-09-20",
+        None,
+        "edition_unclear",
+        (
+            "cause",
+            "Whether edition Professional can get hotpatches is not documented.",
+            "Ask Microsoft for this edition, or use Standard or Datacenter (server) or Enterprise (client).",
+        ),
+    ),
+    (
+        W11_25H2,
+        {"build": build("28000.1")},
+        "2026-09-20",
+        None,
+        "product_unclear",
+        (
+            "cause",
+            "Whether build 28000.1 can get hotpatches is not documented.",
+            "Bring the collection up to date; until then treat the host as one that restarts.",
+        ),
+    ),
+    (
+        S25_ARC,
+        {"vbs_running": 1},
+        "2026-09-20",
+        None,
+        "vbs_not_running",
+        (
+            "cause",
+            "Virtualization-based security is not running (status 1, 2 is needed).",
+            "Turn on UEFI, Secure Boot and EnableVirtualizationBasedSecurity (a generation 2 VM on Hyper-V), then "
+            "restart once.",
+        ),
+    ),
+    (
+        S25_ARC,
+        {"vbs_running": 0},
+        "2026-09-20",
+        None,
+        "vbs_restart_needed",
+        (
+            "cause",
+            "Virtualization-based security is asked for and not running yet (status 0).",
+            "Restart once; if the status stays below 2, look at Secure Boot and the VM's generation.",
+        ),
+    ),
+    (
+        S25_ARC,
+        {"vbs_running": failed("unavailable")},
+        "2026-09-20",
+        None,
+        "vbs_unknown",
+        (
+            "cause",
+            "Whether virtualization-based security runs could not be read (not available on the host).",
+            "Ask with an account that may read root/Microsoft/Windows/DeviceGuard.",
+        ),
+    ),
+    (
+        S25_ARC,
+        {"build": build("26100.1")},
+        "2026-09-20",
+        None,
+        "build_too_old",
+        (
+            "cause",
+            "Build 26100.1 is older than 26100.1742, from where hotpatching starts.",
+            "Install the current baseline and restart.",
+        ),
+    ),
+    (
+        S25_ARC,
+        {"build": build("26100.6905"), "hotfixes": kbs("KB5066835")},
+        "2025-10-28",
+        ENABLED,
+        "build_ambiguous",
+        (
+            "cause",
+            "Build 26100.6905 is shared by KB5070881 and KB5070893, and the installed KBs do not tell which one it is.",
+            "Look at the host's update history and settle it by hand.",
+        ),
+    ),
+    (
+        S25_ARC,
+        {"build": build("26100.33452")},
+        "2026-09-20",
+        ENABLED,
+        "build_not_in_table",
+        (
+            "cause",
+            "Build 26100.33452 is not in the release table: it is newer than the table's newest row.",
+            "Bring the release table up to date, or add the release with rebootless_release_table_extend.",
+        ),
+    ),
+    (
+        S22_AZURE,
+        {"build": build("20348.524")},
+        "2026-09-20",
+        None,
+        "build_not_in_table",
+        (
+            "cause",
+            "Build 20348.524 is not in the release table: it is older than the table's oldest row.",
+            "Bring the release table up to date, or add the release with rebootless_release_table_extend.",
+        ),
+    ),
+    (
+        W11_24H2,
+        {"build": build("26100.3982")},
+        "2026-09-20",
+        None,
+        "build_not_in_table",
+        (
+            "cause",
+            "Build 26100.3982 is not in the release table: it lies between two rows, so it may be a preview or an "
+            "update the table leaves out.",
+            "Bring the release table up to date, or add the release with rebootless_release_table_extend.",
+        ),
+    ),
+    (
+        S25_ARC,
+        {"build": build("26100.7171")},
+        "2025-11-20",
+        ENABLED,
+        "off_track_update",
+        (
+            "cause",
+            "The cumulative update KB5068861 of 2025-11-11 has put the host off the hotpatch track: every update "
+            "restarts until the next baseline.",
+            "Install the next baseline, expected on 2026-10-13, and restart once: that puts the host back on the "
+            "track. Until then plan a restart a month.",
+        ),
+    ),
+    (
+        # The newest of five baselines since then.
+        S25_ARC,
+        {"build": build("26100.7171")},
+        "2026-09-20",
+        ENABLED,
+        "off_track_update",
+        (
+            "cause",
+            "The cumulative update KB5068861 of 2025-11-11 has put the host off the hotpatch track: every update "
+            "restarts until the next baseline.",
+            "Install the baseline KB5122871 of 2026-09-08 and restart once: that puts the host back on the track. "
+            "Until then plan a restart a month.",
+        ),
+    ),
+    (
+        S25_ARC,
+        {"build": build("26100.7171"), "hotfixes": []},
+        "2026-09-20",
+        None,
+        "build_is_ordinary_update",
+        (
+            "cause",
+            "The build is that of the cumulative update KB5068861 (2025-11-11), so this month's updates restart.",
+            "If the host is enrolled it comes back with the next baseline, expected on 2026-10-13.",
+        ),
+    ),
+    (
+        S25_ARC,
+        {"build": build("26100.2240")},
+        "2026-09-20",
+        ENABLED,
+        "baseline_missing",
+        (
+            "cause",
+            "The host is older than the current baseline KB5122871 of 2026-09-08; it gets no hotpatches until that is "
+            "in.",
+            "Install KB5122871 and restart once.",
+        ),
+    ),
+    (
+        # The newest of four hotpatches since then.
+        W11_25H2,
+        {"build": build("26200.7623")},
+        "2026-03-20",
+        None,
+        "hotpatch_waiting",
+        (
+            "warning",
+            "The hotpatch KB5084597 of 2026-03-13 is not installed yet; it needs no restart.",
+            "Install it.",
+        ),
+    ),
+    (
+        # The first of three months that the table does not know.
+        W11_25H2,
+        {},
+        "2026-12-20",
+        None,
+        "release_table_outdated",
+        (
+            "cause",
+            "The release table ends before the Patch Tuesday of 2026-10-13, which may have been a baseline.",
+            "Bring the release table up to date.",
+        ),
+    ),
+    (
+        S25_ARC,
+        {"cbs_reboot_pending": True, "server_component_cache": 1},
+        "2026-09-20",
+        None,
+        "restart_pending",
+        (
+            "cause",
+            "Servicing waits for a restart: The servicing stack has work for the next boot. A role or feature change "
+            "wants a restart.",
+            "Restart the host in its next window; until then it is patched on paper only.",
+        ),
+    ),
+    (
+        S25_ARC,
+        {"cbs_reboot_in_progress": failed("denied"), "server_component_cache": "1"},
+        "2026-09-20",
+        None,
+        "restart_unknown",
+        (
+            "cause",
+            "Whether servicing waits for a restart could not be read in full (cbs_reboot_in_progress: access denied, "
+            "server_component_cache: unusable value).",
+            "Ask with an account that may read these sources.",
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("product", "changes", "day", "azure", "code", "expected"), WORDS)
+def test_words(
+    product: str, changes: dict[str, object], day: str, azure: object, code: str, expected: tuple[str, str, str]
+) -> None:
+    assert texts(judge(healthy(product, **changes), at(day), azure=azure), code) == expected
+
+
+MISSING: list[tuple[str, dict[str, object], str]] = [
+    (S22_AZURE, {"hotpatch_table_size": failed("timeout")}, "HotPatchTableSize (timed out)"),
+    (
+        S25_ARC,
+        {"arc_agent": failed("timeout"), "services": failed()},
+        "whether the Azure Connected Machine agent is installed (timed out)",
+    ),
+    (W11_25H2, {"architecture": "x86"}, "the processor architecture (unusable value)"),
+    (W11_24H2, {"architecture": "ARM64", "chpe_off": failed("denied")}, "HotPatchRestrictions (access denied)"),
+    (W11_24H2, {"allow_rebootless_policy": 2}, "the policy AllowRebootlessUpdates (unusable value)"),
+    (W11_24H2, {"allow_rebootless_policy": None, "hotfixes": failed()}, "the installed updates (failed)"),
+    (S22_AZURE, {"enrollment_package": failed()}, "the Hotpatch Enrollment Package (failed)"),
+    (S22_AZURE, {"enrollment_package": None, "hotfixes": failed("denied")}, "the installed updates (access denied)"),
+    (S25_ARC, {"licensing_mutex": None}, "whether the licensing fault has left its mark (no value)"),
+]
+
+
+@pytest.mark.parametrize(("product", "changes", "what"), MISSING)
+def test_what_is_missing_is_named(product: str, changes: dict[str, object], what: str) -> None:
+    host = judge(healthy(product, **changes))
+    assert (host["state"], host["track"]) == ("unknown", "unknown")
+    severity, message, fix = texts(host, "signals_missing")
+    assert (severity, message) == ("cause", f"The host did not tell: {what}.")
+    assert fix.startswith("Run the status again with an account that may read it")
+
+
+@pytest.mark.parametrize("installed", [["KB5070893"], ["KB5070881"], ["KB5070881", "KB5070893"], ["kb5070893"], []])
+@pytest.mark.parametrize("turned", [False, True])
+def test_shared_build(installed: list[str], turned: bool) -> None:
+    """26100.6905: whatever the order of the list, the update that ends the track does so."""
+    found = kbs(*(reversed(installed) if turned else installed), "KB5066835")
+    host = judge(healthy(S25_AZURE, build=build("26100.6905"), hotfixes=found), at("2025-11-05"))
+    state = "unknown" if not installed else "off_track" if "KB5070881" in installed else "on_track"
+    assert host["state"] == state
+    assert codes(host) == {"unknown": ["build_ambiguous"], "off_track": ["off_track_update"], "on_track": []}[state]
+
+
+@pytest.mark.parametrize("product", SERVERS)
+def test_package_without_a_name_proves_nothing(product: str) -> None:
+    host = judge(healthy(product, enrollment_package={"Name": " ", "Version": "1"}, hotfixes=[]))
+    assert host["state"] == "unknown"
+
+
+@pytest.mark.parametrize("policy", [0, 1, None, 2, "1", True, -1])
+def test_policy_of_a_client(policy: Any) -> None:
+    states = {0: "not_enrolled", 1: "on_track", None: "not_enrolled"}
+    expected = "unknown" if isinstance(policy, bool | str) else states.get(policy, "unknown")
+    for product in CLIENTS:
+        host = judge(healthy(product, allow_rebootless_policy=policy, hotfixes=[]))
+        assert host["state"] == expected
+        assert warned(host) == (["licence_not_provable"] if expected == "on_track" else [])
+
+
+def test_licence_is_no_topic_where_the_state_is_settled() -> None:
+    host = judge(healthy(W11_25H2, hotfixes=[], vbs_running=0))
+    assert (host["state"], warned(host)) == ("not_ready", [])
+
+
+def test_verdict_starts_without_a_place() -> None:
+    verdict = track.Verdict()
+    assert (verdict.state, verdict.track, verdict.product, verdict.reasons) == (None, "unknown", None, [])
+    assert track.next_baseline(verdict, TABLE, NOW) is None
