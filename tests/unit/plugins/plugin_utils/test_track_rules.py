@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from datetime import datetime
 from typing import Any
@@ -494,3 +495,10 @@ def test_verdict_starts_without_a_place() -> None:
     verdict = track.Verdict()
     assert (verdict.state, verdict.track, verdict.product, verdict.reasons) == (None, "unknown", None, [])
     assert track.next_baseline(verdict, TABLE, NOW) is None
+
+
+@pytest.mark.parametrize("found", [track.Place(None, ()), track.Servicing((), False, ())])
+def test_what_was_found_stays(found: Any) -> None:
+    for field in dataclasses.fields(found):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(found, field.name, None)

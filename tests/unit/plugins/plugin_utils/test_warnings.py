@@ -71,6 +71,12 @@ WARNINGS: list[tuple[str, dict[str, object], list[str], str]] = [
         ["deferral_policy"],
         "(7 days, paused since 2026-09-01, paused)",
     ),
+    (
+        "server_2025",
+        {"windows_update_policy": {"PauseQualityUpdatesStartTime": "x" * 60}},
+        ["deferral_policy"],
+        f"(paused since {'x' * 40}), so",
+    ),
     ("server_2025", {"windows_update_policy": {"PauseQualityUpdatesStartTime": ""}}, [], ""),
     ("server_2025", {"mdm_update_policy": {"PauseQualityUpdates": 0}}, [], ""),
     (
