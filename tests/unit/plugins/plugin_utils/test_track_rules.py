@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from ansible_collections.rebootless.patching.plugins.plugin_utils import track
+from ansible_collections.rebootless.patching.plugins.plugin_utils import releases, track
 from healthy import CLIENTS, PRODUCTS, S22_AZURE, S25_ARC, S25_AZURE, SERVERS, W11_24H2, W11_25H2, healthy
 from realistic import NOW, TABLE, Status, build, codes, failed, judge, kbs, warned
 
@@ -502,3 +502,33 @@ def test_what_was_found_stays(found: Any) -> None:
     for field in dataclasses.fields(found):
         with pytest.raises(dataclasses.FrozenInstanceError):
             setattr(found, field.name, None)
+
+
+@pytest.mark.parametrize(
+    ("product", "older", "newer"),
+    [
+        (S22_AZURE, "20348.524", "20348.5632"),
+        (S25_AZURE, "26100.2239", "26100.33452"),
+        (S25_ARC, "26100.2239", "26100.33452"),
+        (W11_24H2, "26100.3980", "26100.9458"),
+        (W11_25H2, "26200.6898", "26200.9458"),
+    ],
+)
+def test_hint_looks_at_the_rows_of_the_product(product: str, older: str, newer: str) -> None:
+    for full, hint in ((older, "it is older than the table's oldest row"), (newer, "it is newer than the table's ne")):
+        host = judge(healthy(product, build=build(full)), azure=ENABLED)
+        assert texts(host, "build_not_in_table")[1].startswith(f"Build {full} is not in the release table: {hint}")
+
+
+def test_severity_of_what_is_said_is_named() -> None:
+    with pytest.raises(TypeError):
+        track.Verdict().say(*("licence_fault", "cause"))
+
+
+def test_first_of_two_updates_of_the_same_effect_is_told() -> None:
+    shipped = releases.shipped()
+    row = next(row for row in shipped["releases"] if row["kb"] == "KB5120233")
+    second = {**row, "kb": "KB9999999", "date": "2026-08-12"}
+    table = releases.ReleaseTable.load(shipped, {"schema": 1, "compiled": "2026-11-23", "releases": [second]})
+    host = judge(healthy(S25_ARC, build=build("26100.33296")), at("2026-08-20"), table=table)
+    assert texts(host, "off_track_update")[1].startswith("The cumulative update KB5120233 of 2026-08-11 has put")
