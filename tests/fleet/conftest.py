@@ -14,12 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fleet import pwsh
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-sys.path.insert(0, str(HERE))
-
-from fleet import pwsh  # noqa: E402
 
 
 @dataclass(frozen=True)
