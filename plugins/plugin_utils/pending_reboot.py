@@ -249,12 +249,18 @@ def unread(signals: Signals, klass: str) -> tuple[str, ...]:
     )
 
 
-def restart_required(answer: Mapping[str, Any]) -> str:
-    """`yes` when servicing or identity waits, `deferrable` when only others of the chosen classes do, `no`, `unknown`."""
+def restart_required(raw: object, answer: Mapping[str, Any]) -> str:
+    """`yes` when servicing or identity waits, `deferrable` when only others of the chosen classes do, `no`, `unknown`.
+
+    Nothing is deferrable while a source of servicing or identity is unread: what it hides may not be.
+    """
     if answer["pending"] is None:
         return "unknown"
     counted = {reason["class"] for reason in answer["reasons"] if reason["class"] in answer["classes"]}
     if not counted:
         return "no"
+    urgent = {"servicing", "identity"} & set(answer["classes"])
     # Whatever blocks updates is of class servicing.
-    return "yes" if counted & {"servicing", "identity"} else "deferrable"
+    if counted & urgent:
+        return "yes"
+    return "unknown" if any(unread(Signals(raw), klass) for klass in urgent) else "deferrable"

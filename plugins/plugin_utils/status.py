@@ -76,7 +76,7 @@ def host_status(
         "last_baseline": verdict.last_baseline.brief() if verdict.last_baseline else None,
         "next_baseline_expected": expected,
         "covered_until": expected if verdict.state == "on_track" else None,
-        "restart_required": pending_reboot.restart_required(pending),
+        "restart_required": pending_reboot.restart_required(signals, pending),
         "pending": pending,
         "restart_risks": restart_risks(read),
         "judged_at": iso(now),

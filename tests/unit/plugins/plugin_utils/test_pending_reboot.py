@@ -219,7 +219,8 @@ def test_reason_counts_beside_an_unread_source() -> None:
     found = pending(cbs_reboot_pending=failed(), domain_join={"JoinDomain": True, "AvoidSpnSet": False})
     assert found["pending"] is True
     assert found["unknown_sources"] == ["cbs_reboot_pending"]
-    assert pending_reboot.restart_required(found) == "yes"
+    raw = signals(cbs_reboot_pending=failed(), domain_join={"JoinDomain": True, "AvoidSpnSet": False})
+    assert pending_reboot.restart_required(raw, found) == "yes"
 
 
 def test_every_source_is_a_probe_of_the_contract_and_once() -> None:
@@ -299,10 +300,15 @@ def test_rename_that_is_work_counts_beside_unread_ones() -> None:
         ({"dvd_reboot_signal": True}, ("legacy",), "deferrable"),
         ({"cbs_reboot_pending": failed()}, pending_reboot.DEFAULT_CLASSES, "unknown"),
         ({"cbs_reboot_pending": failed(), "cbs_packages_pending": True}, pending_reboot.DEFAULT_CLASSES, "yes"),
+        ({"dsc_lcm_state": "PendingReboot", "cbs_reboot_pending": failed()}, pending_reboot.DEFAULT_CLASSES, "unknown"),
+        ({"dsc_lcm_state": "PendingReboot", "domain_join": failed()}, pending_reboot.DEFAULT_CLASSES, "unknown"),
+        ({"dsc_lcm_state": "PendingReboot", "cbs_reboot_pending": failed()}, ("management",), "deferrable"),
+        ({"dsc_lcm_state": "PendingReboot", "ccm_reboot": failed()}, pending_reboot.DEFAULT_CLASSES, "deferrable"),
     ],
 )
 def test_restart_required(changes: dict[str, object], classes: tuple[str, ...], expected: str) -> None:
-    assert pending_reboot.restart_required(pending(classes, **changes)) == expected
+    raw = signals(**changes)
+    assert pending_reboot.restart_required(raw, pending(classes, **changes)) == expected
 
 
 def test_nothing_known() -> None:
@@ -310,4 +316,4 @@ def test_nothing_known() -> None:
     assert found["pending"] is None
     assert found["reasons"] == []
     assert found["unknown_sources"] == [source.probe for source in pending_reboot.SOURCES]
-    assert pending_reboot.restart_required(found) == "unknown"
+    assert pending_reboot.restart_required(None, found) == "unknown"

@@ -63,8 +63,8 @@ def unread(probe: str, raw: dict[str, Any]) -> None:
     assert pending(raw, others) == {"pending": False, "classes": sorted(others), **nothing}
     assert pending_reboot.unread(Signals(raw), own) == (probe,)
     assert [pending_reboot.unread(Signals(raw), klass) for klass in others] == [()] * len(others)
-    assert pending_reboot.restart_required(pending(raw, [own])) == "unknown"
-    assert pending_reboot.restart_required(pending(raw, others)) == "no"
+    assert pending_reboot.restart_required(raw, pending(raw, [own])) == "unknown"
+    assert pending_reboot.restart_required(raw, pending(raw, others)) == "no"
 
 
 @pytest.mark.parametrize("probe", CLASS_OF)
@@ -322,7 +322,7 @@ def test_classes_that_count(waiting: list[str], classes: list[str], needed: str)
         json.dumps(signals(**{name: value for klass in waiting for name, value in EXAMPLES[klass].items()}))
     )
     answer = pending(raw, classes)
-    assert pending_reboot.restart_required(answer) == needed
+    assert pending_reboot.restart_required(raw, answer) == needed
     assert answer["pending"] is (needed != "no")
     assert answer["classes"] == sorted(classes)
     assert [reason["class"] for reason in answer["reasons"]] == [klass for klass in ALL if klass in waiting]

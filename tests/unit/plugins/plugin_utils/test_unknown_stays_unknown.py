@@ -156,7 +156,8 @@ def holds(before: Status, after: Status) -> None:
     if waiting is True and still is False:
         # What was seen waiting cannot be gone because nobody sees it.
         raise AssertionError(after["pending"])
-    assert (after["restart_required"] == "unknown") == (still is None)
+    assert after["restart_required"] in ("unknown", before["restart_required"])
+    assert still is not None or after["restart_required"] == "unknown"
     assert set(before["pending"]["unknown_sources"]) <= set(after["pending"]["unknown_sources"])
     assert (after["covered_until"] is None) or after["state"] == "on_track"
     causes = [reason for reason in after["reasons"] if reason["severity"] == "cause"]
