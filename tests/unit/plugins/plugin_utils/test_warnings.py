@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from realistic import NOW, failed, judge, message, ok, service, signals, warned
 
@@ -15,6 +17,10 @@ GIGABYTE = 10**9
 WARNINGS: list[tuple[str, dict[str, object], list[str], str]] = [
     ("server_2025", {"arc_agent": {"status": "Disconnected"}}, ["arc_disconnected"], "(status Disconnected)"),
     ("server_2025", {"arc_agent": {"status": "connected"}}, [], ""),
+    ("server_2025", {"arc_agent": {"status": "Broken"}}, ["arc_disconnected"], "(status Broken)"),
+    ("server_2022", {"arc_agent": {"status": "Disconnected"}}, [], ""),
+    ("windows_11", {"arc_agent": {"status": "Disconnected"}}, [], ""),
+    ("server_2025", json.loads('{"services": {"himds": {"status": "Running", "start_type": "Automatic"}}}'), [], ""),
     ("server_2025", {"arc_agent": {"status": "Error\x1b[31m"}}, [], ""),
     ("server_2025", {"services": {"himds": service("Stopped")}}, ["arc_disconnected"], "(service himds Stopped)"),
     (
