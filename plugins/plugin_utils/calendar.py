@@ -19,7 +19,7 @@ def patch_tuesday(year: int, month: int) -> date:
 
 def released(day: date, now: datetime) -> bool:
     """Whether what is released on `day` is out at `now`."""
-    return datetime.combine(day, RELEASE_TIME) <= now
+    return release_moment(day) <= now
 
 
 def patch_tuesdays(after: date, now: datetime) -> Iterator[date]:
@@ -32,3 +32,17 @@ def patch_tuesdays(after: date, now: datetime) -> Iterator[date]:
         if day > after:
             yield day
         year, month = (year + 1, 1) if month == 12 else (year, month + 1)
+
+
+def release_moment(day: date) -> datetime:
+    """When what is released on `day` is out."""
+    return datetime.combine(day, RELEASE_TIME)
+
+
+def next_patch_tuesday(after: date) -> date:
+    """The first Patch Tuesday after a day."""
+    here = patch_tuesday(after.year, after.month)
+    if here > after:
+        return here
+    year, month = (after.year + 1, 1) if after.month == 12 else (after.year, after.month + 1)
+    return patch_tuesday(year, month)

@@ -240,14 +240,28 @@ class ReleaseTable:
         """The product's baselines that are out at `now`, oldest first."""
         return tuple(release for release in self.of(product, now) if release.type in BASELINES)
 
+    def planned_type(self, product: str, day: date, now: datetime) -> str | None:
+        """What the calendar said at `now` of a Patch Tuesday: `baseline` or `hotpatch`; None when nothing is known.
+
+        A row that is not out at `now` was announced by then: an unplanned baseline as the hotpatch it was planned to be.
+        """
+        for release in self.releases:
+            if release.product == product and release.date == day:
+                if release.type in BASELINES and (release.type == "baseline" or calendar.released(day, now)):
+                    return "baseline"
+                if release.type in BASELINES or release.type == "hotpatch":
+                    return "hotpatch"
+        for month in self.planned:
+            if month.product == product and month.date == day:
+                return month.type
+        return None
+
     def next_baseline(self, product: str, now: datetime) -> date | None:
-        """The day of the first planned baseline that is not out yet; None when none is planned."""
-        days = [
-            month.date
-            for month in self.planned
-            if month.product == product and month.type == "baseline" and not calendar.released(month.date, now)
-        ]
-        return min(days, default=None)
+        """The day of the first baseline that is announced and not out yet; None when none is."""
+        days = {month.date for month in self.planned if month.product == product}
+        days |= {release.date for release in self.releases if release.product == product and release.type == "baseline"}
+        ahead = sorted(day for day in days if not calendar.released(day, now))
+        return next((day for day in ahead if self.planned_type(product, day, now) == "baseline"), None)
 
     def unknown_months(self, product: str, now: datetime) -> tuple[list[date], list[date]]:
         """Patch Tuesdays since the product's newest release: those planned as hotpatch, and all others.

@@ -327,7 +327,7 @@ WORDS: list[tuple[str, dict[str, object], str, object, str, tuple[str, str, str]
             "cause",
             "The cumulative update KB5068861 of 2025-11-11 has put the host off the hotpatch track: every update "
             "restarts until the next baseline.",
-            "Install the next baseline, expected on 2026-10-13, and restart once: that puts the host back on the "
+            "Install the next baseline, expected on 2026-01-13, and restart once: that puts the host back on the "
             "track. Until then plan a restart a month.",
         ),
     ),
