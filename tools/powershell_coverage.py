@@ -19,19 +19,24 @@ ROOT = Path(__file__).resolve().parent.parent
 FLEET = ROOT / "tests" / "fleet"
 
 
+# Which worlds meet which playbook.
+RUNS = {"worlds": "coverage.yml", "worlds-offers": "offers.yml"}
+
+
 def collect(scratch: Path) -> None:
-    """Run the collector on every world, with each way of calling it, under the coverage wrapper."""
+    """Run the reading modules on every world, with each way of calling them, under the coverage wrapper."""
     environment = dict(os.environ)
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     environment["ANSIBLE_COLLECTIONS_PATH"] = str(ROOT / "build" / "collections")
     environment["ANSIBLE_CONFIG"] = str(ROOT / "tools" / "demo.cfg")
     environment["_ANSIBLE_COVERAGE_REMOTE_OUTPUT"] = str(scratch / "coverage")
     environment["_ANSIBLE_COVERAGE_REMOTE_PATH_FILTER"] = "*"
-    fleet = [sys.executable, str(FLEET / "simfleet"), "--worlds", str(FLEET / "worlds"), "--executor", "powershell"]
-    playbook = ["ansible-playbook", str(FLEET / "playbooks" / "coverage.yml")]
-    done = subprocess.run([*fleet, "--", *playbook], env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(done.stdout + done.stderr)
+    for worlds, playbook in RUNS.items():
+        fleet = [sys.executable, str(FLEET / "simfleet"), "--worlds", str(FLEET / worlds), "--executor", "powershell"]
+        play = ["ansible-playbook", str(FLEET / "playbooks" / playbook), "-e", f"offers_dest={scratch}"]
+        done = subprocess.run([*fleet, "--", *play], env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            sys.exit(done.stdout + done.stderr)
 
 
 def hits(scratch: Path) -> dict[str, Counter[int]]:

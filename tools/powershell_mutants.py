@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hand-made mutations of the collector's PowerShell: each must turn a test red.
+"""Hand-made mutations of the reading modules' PowerShell: each must turn a test red.
 
-Works on a copy of the checkout, so nothing here is changed.
+Works on a copy of the checkout, so nothing here is changed. With names of modules as arguments only these are mutated.
 """
 
 from __future__ import annotations
@@ -15,9 +15,15 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-MODULE = Path("plugins/modules/windows_signals_info.ps1")
-# What stands there once, and what a mistake would have made of it.
-MUTATIONS = {
+MODULES = Path("plugins/modules")
+# The tests that are to notice.
+TESTS = {
+    "windows_signals_info": ("tests/fleet/test_collector.py",),
+    # The library takes long and has little that is odd; the fast executor is not PowerShell.
+    "windows_offers_info": ("tests/fleet/test_offers.py", "-k", "not library and not fast"),
+}
+# What stands in a module once, and what a mistake would have made of it.
+SIGNALS = {
     "a DWORD above 2**31 comes out negative": ("return [long]$value -band 4294967295", "return [long]$value"),
     "blank entries of the rename queue shift its pairs": (
         "if ($null -ne $value) { , @($value) }",
@@ -44,6 +50,33 @@ MUTATIONS = {
         "GetValueNames() | Where-Object { $_ })",
     ),
 }
+OFFERS = {
+    "check mode downloads": (" -and -not $module.CheckMode)", ")"),
+    "never means ask": ("$asked = $answer -eq 'always' -or", "$asked = $answer -ne 'auto' -or"),
+    "only newer builds are asked": ("$build.value -ge $firstBuild", "$build.value -gt $firstBuild"),
+    "an unknown build is an old one": ("if (-not $build.ok) { return $build }", ""),
+    "the search is not aborted": ("try { $null = Get-ComValue $Job 'RequestAbort' } catch { $null = $_ }", ""),
+    "the whole update is downloaded": ("'Download2' 1 ", "'Download2' 0 "),
+    "updates without a bootstrapper are asked": ("if ($asked -and $offer.bootstrapper.value)", "if ($asked)"),
+    "a bootstrapper that did not come is overlooked": ("if ($hresult -lt 0) {", "if ($false) {"),
+    "a text passes for true": ("if ($value -isnot [bool]) {", "if ($false) {"),
+    "no value passes for a value": (
+        'if ($null -eq $value) { throw [InvalidOperationException]::new("$Name',
+        'if ($false) { throw ("$Name',
+    ),
+    "a network logon gets no search": ("if ((ConvertTo-ProbeError $_).type -ne 'denied') { throw }", "throw"),
+    "an incomplete search counts for nothing": ("if (@(2, 3) -notcontains $code)", "if (@(2) -notcontains $code)"),
+    "an aborted search counts": ("if (@(2, 3) -notcontains $code)", "if (@(2, 3, 5) -notcontains $code)"),
+    "an unreadable property is not named": ("$unread += $name", "$null = $name"),
+    "an agent's time is taken for a local one": ("$time.ToString(", "$time.ToUniversalTime().ToString("),
+    "an unset date is shown": ("if ($time.Year -lt 1981) { throw", "if ($time.Year -lt 1) { throw"),
+    "an id keeps its capitals": ("'UpdateID')).ToLowerInvariant() }", "'UpdateID')) }"),
+    "software is a driver": ("'Type') -eq 2 }", "'Type') -ge 1 }"),
+    "a member that is not there is called a failure": ("@(0x80040154, 0x80020006)", "@(0x80040154)"),
+    "a refusal is called a failure": ("$type = 'denied'", "$type = 'failed'"),
+    "the callback is left out": ("@($criteria, $callback, ", "@($criteria, $null, "),
+}
+MUTATIONS = {"windows_signals_info": SIGNALS, "windows_offers_info": OFFERS}
 
 
 def copy(to: Path) -> Path:
@@ -69,34 +102,41 @@ def copy(to: Path) -> Path:
     return checkout
 
 
-def noticed(checkout: Path) -> bool:
-    """Whether a test is red."""
+def noticed(checkout: Path, module: str) -> bool:
+    """Whether a test of a module is red."""
     collections = str(checkout / "build" / "collections")
     environment = {**os.environ, "PYTHONPATH": collections, "ANSIBLE_COLLECTIONS_PATH": collections}
-    tests = [sys.executable, "-m", "pytest", "-x", "-q", "-n0", "tests/fleet/test_collector.py"]
+    tests = [sys.executable, "-m", "pytest", "-x", "-q", "-n0", *TESTS[module]]
     done = subprocess.run(tests, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
     if done.returncode not in (0, 1):
         sys.exit(done.stdout + done.stderr)
     return done.returncode == 1
 
 
+def survivors(checkout: Path, module: str) -> int:
+    """Try every mutation of a module; how many nobody notices."""
+    path = checkout / MODULES / f"{module}.ps1"
+    source = path.read_text(encoding="utf-8")
+    if noticed(checkout, module):
+        sys.exit(f"{module}: the tests are red without a mutation")
+    survived = 0
+    for words, (old, new) in MUTATIONS[module].items():
+        if source.count(old) != 1:
+            sys.exit(f"mutation '{words}': its text stands {source.count(old)} times in {path.name}, once is expected")
+        path.write_text(source.replace(old, new), encoding="utf-8")
+        red = noticed(checkout, module)
+        survived += not red
+        print(f"{'noticed' if red else 'SURVIVED'}  {words}", flush=True)
+    path.write_text(source, encoding="utf-8")
+    print(f"{module}: {len(MUTATIONS[module])} mutations, {len(MUTATIONS[module]) - survived} noticed", flush=True)
+    return survived
+
+
 def main() -> int:
-    """Try every mutation; 1 when one is not noticed, or the tests are red without any."""
+    """Try every mutation; 1 when one is not noticed."""
     with tempfile.TemporaryDirectory() as scratch:
         checkout = copy(Path(scratch))
-        source = (checkout / MODULE).read_text(encoding="utf-8")
-        if noticed(checkout):
-            sys.exit("the tests are red without a mutation")
-        survived = 0
-        for words, (old, new) in MUTATIONS.items():
-            if source.count(old) != 1:
-                sys.exit(f"mutation '{words}': its text stands {source.count(old)} times in {MODULE}, once is expected")
-            (checkout / MODULE).write_text(source.replace(old, new), encoding="utf-8")
-            red = noticed(checkout)
-            survived += not red
-            print(f"{'noticed' if red else 'SURVIVED'}  {words}", flush=True)
-    print(f"{len(MUTATIONS)} mutations, {len(MUTATIONS) - survived} noticed")
-    return 1 if survived else 0
+        return 1 if sum(survivors(checkout, module) for module in sys.argv[1:] or MUTATIONS) else 0
 
 
 if __name__ == "__main__":

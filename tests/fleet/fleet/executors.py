@@ -9,12 +9,13 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from . import fast, model, pwsh
+from . import fast, fast_offers, model, pwsh
 from .host import Host
 from .payload import Payload
 from .server import OWN, Executor
 
 SIGNALS = OWN + "windows_signals_info"
+OFFERS = OWN + "windows_offers_info"
 LISTS = ("gather_subset", "services")
 
 
@@ -32,20 +33,26 @@ class Chosen:
 
 
 class Fast:
-    """Answers `windows_signals_info` from the world, in Python."""
+    """Answers the collection's reading modules from the world, in Python."""
 
     async def run(self, host: Host, run: Payload, script: str, stdin: bytes, timeout: float) -> model.Answer:
         """The module's JSON result."""
-        if run.name != SIGNALS:
-            said = f"{run.name}: the fast executor only answers {SIGNALS}; use --executor powershell."
+        if run.name not in (SIGNALS, OFFERS):
+            said = f"{run.name}: the fast executor only answers {SIGNALS} and {OFFERS}; use --executor powershell."
             return model.module_result(run, {"failed": True, "changed": False, "msg": said})
+        check_mode = bool(run.arguments.get("_ansible_check_mode"))
         arguments = {key: value for key, value in run.arguments.items() if not key.startswith("_ansible_")}
         for name in LISTS:
             # As Ansible.Basic does.
             if isinstance(arguments.get(name), str):
                 arguments[name] = [item.strip() for item in arguments[name].split(",")]
         try:
-            signals = fast.signals(live(host, run), arguments)
+            world = live(host, run)
+            if run.name == OFFERS:
+                signals = fast_offers.signals(world, arguments, check_mode)
+                fast_offers.searched(host.state)
+            else:
+                signals = fast.signals(world, arguments)
         except ValueError as error:
             return model.module_result(run, {"failed": True, "changed": False, "msg": str(error)})
         return model.module_result(run, {"changed": False, "schema": 1, "signals": signals})
@@ -63,9 +70,11 @@ class PowerShell:
     async def run(self, host: Host, run: Payload, script: str, stdin: bytes, timeout: float) -> model.Answer:
         """What the payload printed."""
         try:
-            code, out, err = await self.pool.run(live(host, run), script, stdin, timeout)
+            code, out, err = await self.pool.run(shown(live(host, run)), script, stdin, timeout)
         except TimeoutError:
             return 1, b"", f"simfleet: {run.name} took longer than {timeout:.0f} s\r\n".encode()
+        if run.name == OFFERS:
+            fast_offers.searched(host.state)
         return code, out, err
 
     async def close(self) -> None:
@@ -79,6 +88,11 @@ def live(host: Host, run: Payload) -> dict[str, Any]:
     if any(wrapper.startswith("become") for wrapper in run.wrappers):
         state["logon"] = "local"
     return state
+
+
+def shown(world: dict[str, Any]) -> dict[str, Any]:
+    """A world as the fake Windows of `powershell/` takes it: with the offers filled in."""
+    return {**world, "agent_offers": fast_offers.filled(world)} if world.get("offers") else world
 
 
 def choose(wanted: str | None, hosts: int) -> Chosen:

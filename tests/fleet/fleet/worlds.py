@@ -17,6 +17,8 @@ from typing import Any, cast
 import jsonschema
 import yaml
 
+from . import categories
+
 KINDS = ("String", "ExpandString", "DWord", "QWord", "MultiString", "Binary")
 LIMITS = {"DWord": (-(2**31), 2**32 - 1), "QWord": (-(2**63), 2**64 - 1)}
 Path_ = tuple[str | int, ...]
@@ -190,12 +192,14 @@ def _problems(world: dict[str, Any]) -> Iterator[tuple[Path_, str]]:
         yield from _registry(world.get("registry", {}))
         yield from _same_name(world.get("services", {}), ("services",), "service")
         yield from _broken(world)
+        yield from _offers(world)
 
 
 def _times(world: dict[str, Any]) -> Iterator[tuple[Path_, str]]:
     dates: list[Path_] = [(key,) for key in ("clock", "boot") if key in world]
     dates += [("azcmagent", "lastHeartbeat")] if "lastHeartbeat" in world.get("azcmagent", {}) else []
     dates += [("events", index, "time") for index in range(len(world.get("events", [])))]
+    dates += [(*where, "released") for where, offer in _each_offer(world) if "released" in offer]
     wrong = [where for where in dates if _moment(_at(world, where)) is None]
     for where in wrong:
         yield where, f"{_shown(_at(world, where))} is no date of the calendar; allowed: yyyy-MM-ddTHH:mm:ssZ"
@@ -269,6 +273,36 @@ def _data_problem(kind: str, data: Any) -> str | None:
 def _broken(world: dict[str, Any]) -> Iterator[tuple[Path_, str]]:
     broken = world.get("broken", {})
     yield from _same_name(broken.get("registry", {}), ("broken", "registry"), "key")
+
+
+def _each_offer(world: dict[str, Any]) -> Iterator[tuple[Path_, dict[str, Any]]]:
+    """Every offer of a world and where it stands."""
+    for home in (("offers",), ("update_agent", "offers_after_search")):
+        found: Any = world
+        for key in home:
+            found = found.get(key, {})
+        for index, offer in enumerate(found):
+            yield (*home, index), offer
+
+
+def _offers(world: dict[str, Any]) -> Iterator[tuple[Path_, str]]:
+    seen: dict[Path_, set[str]] = {}
+    for where, offer in _each_offer(world):
+        ids = seen.setdefault(where[:-1], set())
+        if offer["id"].lower() in ids:
+            yield (*where, "id"), f"{offer['id']} is offered twice"
+        ids.add(offer["id"].lower())
+        if "kb" in offer and "kbs" in offer:
+            yield (*where, "kbs"), "stands beside kb; allowed: one of them"
+        for index, name in enumerate(offer.get("categories", [])):
+            if isinstance(name, str) and name not in categories.KNOWN:
+                close = difflib.get_close_matches(name, categories.KNOWN, 1)
+                meant = f" (meant {close[0]}?)" if close else ""
+                known = ", ".join(categories.KNOWN)
+                yield (
+                    (*where, "categories", index),
+                    f"{_shown(name)} has no known id; allowed: {known}, or {{id, name}}{meant}",
+                )
 
 
 def _schema_problems(data: Any, of: Mapping[str, Any]) -> Iterator[tuple[Path_, str]]:

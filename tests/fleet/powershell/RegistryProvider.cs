@@ -16,6 +16,7 @@ using System.Security;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Threading;
 
 namespace FakeWindows
 {
@@ -110,11 +111,31 @@ namespace FakeWindows
         /// <summary>The world without its registry and its files, as JSON.</summary>
         public static string Rest { get; private set; } = "{}";
 
+        /// <summary>What the update agent was asked to do in this world, in order; and in the world before it.</summary>
+        public static readonly List<string> Calls = new List<string>();
+
+        public static string[] CallsBefore { get; private set; } = new string[0];
+
+        /// <summary>Set when the next world comes: calls that hang end then.</summary>
+        internal static ManualResetEventSlim Over = new ManualResetEventSlim();
+
+        internal static JsonElement Agent;
+        internal static JsonElement Offers;
+
+        internal static void Called(string what)
+        {
+            lock (Calls) Calls.Add(what);
+        }
+
         public static void Load(string json)
         {
             Registry = new Node { Name = "" };
             Disk = new Node { Name = "" };
             KeyFaults.Clear();
+            Over.Set();
+            Over = new ManualResetEventSlim();
+            CallsBefore = Calls.ToArray();
+            Calls.Clear();
             foreach (string hive in new[] { "HKEY_LOCAL_MACHINE", "HKEY_CURRENT_USER" }) Registry.Make(hive);
             Disk.Make("DISK_C");
             JsonObject world = JsonNode.Parse(json).AsObject();
@@ -124,6 +145,8 @@ namespace FakeWindows
                 foreach (JsonProperty key in Members(root, "registry")) LoadKey(key);
                 foreach (JsonProperty key in Members(Member(root, "broken"), "registry")) KeyFaults[Normal(key.Name)] = key.Value.GetString();
                 JsonElement files = Member(root, "files");
+                Agent = Kept(Member(root, "update_agent"));
+                Offers = Kept(Member(root, "agent_offers"));
                 if (files.ValueKind == JsonValueKind.Array) foreach (JsonElement file in files.EnumerateArray()) LoadFile(file.GetString());
             }
             world.Remove("registry");
@@ -134,13 +157,18 @@ namespace FakeWindows
 
         internal static string FaultOf(string path) => KeyFaults.TryGetValue(string.Join("\\", Node.Parts(path)), out string fault) ? fault : null;
 
+        internal static int Build => Registry.Find(@"HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows NT\CurrentVersion") is Node node
+            && node.Values.TryGetValue("CurrentBuild", out var value) && int.TryParse(value.Data as string, out int build) ? build : 0;
+
         internal static object Shown((ValueKind Kind, object Data) value, ValueOptions options)
         {
             if (value.Kind != ValueKind.ExpandString || options.HasFlag(ValueOptions.DoNotExpandEnvironmentNames)) return value.Data;
             return Environment.ExpandEnvironmentVariables((string)value.Data);
         }
 
-        private static JsonElement Member(JsonElement from, string name) =>
+        private static JsonElement Kept(JsonElement element) => element.ValueKind == JsonValueKind.Undefined ? element : element.Clone();
+
+        internal static JsonElement Member(JsonElement from, string name) =>
             from.ValueKind == JsonValueKind.Object && from.TryGetProperty(name, out JsonElement value) ? value : default;
 
         private static IEnumerable<JsonProperty> Members(JsonElement from, string name)
@@ -246,6 +274,9 @@ namespace FakeWindows
         private static ErrorRecord Cim(string message, uint hresult, int native, ErrorCategory category) =>
             new ErrorRecord(new CimException(message + " ", native), "HRESULT 0x" + hresult.ToString("x", CultureInfo.InvariantCulture), category, null);
 
+        public static Exception Com(int hresult) =>
+            new System.Runtime.InteropServices.COMException("Exception from HRESULT: 0x" + hresult.ToString("X8", CultureInfo.InvariantCulture), hresult);
+
         public static Exception Com(string kind)
         {
             switch (kind)
@@ -284,27 +315,6 @@ namespace FakeWindows
         }
 
         public bool RebootRequired => fault == null ? required : throw Fault.Com(fault);
-    }
-
-    public sealed class UpdateSession
-    {
-        private readonly string fault;
-        private readonly bool required;
-
-        public UpdateSession(string fault, bool required)
-        {
-            this.fault = fault;
-            this.required = required;
-        }
-
-        public UpdateInstaller CreateUpdateInstaller() => fault == null ? new UpdateInstaller(required) : throw Fault.Com(fault);
-    }
-
-    public sealed class UpdateInstaller
-    {
-        internal UpdateInstaller(bool required) => RebootRequiredBeforeInstallation = required;
-
-        public bool RebootRequiredBeforeInstallation { get; }
     }
 
     public sealed class Zone

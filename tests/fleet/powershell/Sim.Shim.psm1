@@ -171,16 +171,21 @@ function New-Object {
 
     if ($PSBoundParameters.ContainsKey('ComObject')) {
         $fault = Get-Part -Path broken, com, $ComObject
-        $known = 'Microsoft.Update.SystemInfo', 'Microsoft.Update.Session'
+        $known = 'Microsoft.Update.SystemInfo', 'Microsoft.Update.Session', 'Microsoft.Update.UpdateColl'
         if ($fault -eq 'missing' -or $known -notcontains $ComObject) {
             $PSCmdlet.ThrowTerminatingError([System.Management.Automation.ErrorRecord]::new(
                     [FakeWindows.Fault]::Com('missing'), 'NoCOMClassIdentified', 'ResourceUnavailable', $ComObject))
         }
-        # A network logon gets the object, and no answer from it.
-        if (-not $fault -and (Get-Part -Path logon) -ne 'local') { $fault = 'denied' }
+        if ($ComObject -eq $known[2]) {
+            if ($fault) { throw [FakeWindows.Fault]::Com($fault) }
+            return , [FakeWindows.UpdateCollection]::new()
+        }
+        # A network logon gets the object, and no answer from it but to a search.
+        $refused = (Get-Part -Path logon) -ne 'local'
         if (-not $fault) { $fault = [NullString]::Value }
-        if ($ComObject -eq $known[0]) { return [FakeWindows.SystemInformation]::new($fault, [bool](Get-Part -Path update_agent, reboot_required)) }
-        return [FakeWindows.UpdateSession]::new($fault, [bool](Get-Part -Path update_agent, reboot_required_before_installation))
+        if ($ComObject -eq $known[1]) { return [FakeWindows.UpdateSession]::new($fault, $refused) }
+        if ($refused -and $fault -is [NullString]) { $fault = 'denied' }
+        return [FakeWindows.SystemInformation]::new($fault, [bool](Get-Part -Path update_agent, reboot_required))
     }
     if ($TypeName -eq 'System.Diagnostics.ProcessStartInfo' -and (Get-Part -Path broken, commands, azcmagent) -eq 'denied') {
         throw [FakeWindows.Fault]::Start()

@@ -11,14 +11,14 @@ $incoming = [System.IO.StreamReader]::new([System.IO.File]::OpenRead($Requests),
 $answers = [System.IO.StreamWriter]::new([System.Console]::OpenStandardOutput(), $utf8)
 $answers.AutoFlush = $true
 
-$source = Join-Path -Path $PSScriptRoot -ChildPath 'RegistryProvider.cs'
-$hash = (Get-FileHash -LiteralPath $source -Algorithm SHA256).Hash.Substring(0, 16)
+$sources = 'RegistryProvider.cs', 'UpdateAgent.cs' | ForEach-Object -Process { Join-Path -Path $PSScriptRoot -ChildPath $_ }
+$hash = -join @(Get-FileHash -LiteralPath $sources -Algorithm SHA256 | ForEach-Object -Process { $_.Hash.Substring(0, 16) })
 $assembly = Join-Path -Path $Cache -ChildPath "FakeWindows-$($PSVersionTable.PSVersion)-$hash.dll"
 if (-not (Test-Path -LiteralPath $assembly)) {
     $null = New-Item -ItemType Directory -Path $Cache -Force
     # Under another name first: several workers may start at once.
     $new = Join-Path -Path $Cache -ChildPath "FakeWindows-$PID.dll"
-    Add-Type -Path $source -OutputAssembly $new
+    Add-Type -Path $sources -OutputAssembly $new
     [System.IO.File]::Move($new, $assembly, $true)
 }
 Add-Type -LiteralPath $assembly
