@@ -23,8 +23,8 @@ import pytest
 import winrm
 import yaml
 from conftest import HERE, Run, simfleet
-from fleet import executors, faults, model, payload, pwsh, server, tls, worlds
-from fleet.host import REBOOT_PENDING, Host
+from fleet import cli, executors, faults, model, payload, pwsh, server, tls, worlds
+from fleet.host import REBOOT_PENDING, VERSION, Host
 from winrm.exceptions import InvalidCredentialsError, WinRMOperationTimeoutError, WSManFaultError
 
 LIBRARY = HERE / "worlds"
@@ -317,6 +317,90 @@ def test_win_updates_leaves_the_marks_of_a_pending_restart() -> None:
     assert host.state["hotfixes"][-1] == {"kb": "KB5122871", "installed_on": "9/20/2026"}
     assert REBOOT_PENDING in host.state["registry"]
     assert updates(host)[1]["changed"] is False
+
+
+UPDATES = """
+- hosts: windows
+  gather_facts: false
+  strategy: free
+  tasks:
+    - block:
+        - ansible.windows.win_updates: {category_names: ['*'], accept_list: [KB51], reboot: false}
+          timeout: 6
+          register: answer
+        - ansible.windows.win_reboot:
+          when: answer.reboot_required
+      rescue:
+        - ansible.builtin.debug: {msg: "SAID {{ inventory_hostname }} {{ answer.msg }}"}
+"""
+HOTPATCH = {
+    "id": "h1",
+    "title": "Hotpatch",
+    "kb": "KB5130001",
+    "categories": ["Security Updates"],
+    "build": "26100.33500",
+}
+# update agent, offer, what win_updates says in the end, build at the end
+ENDS: dict[str, tuple[dict[str, Any], dict[str, Any], str, int]] = {
+    "good": ({}, {}, "", 33500),
+    "slow": ({"install_seconds": 2}, {}, "", 33500),
+    "cold": ({}, {"restart": "always"}, "", 33500),
+    "busy": (
+        {"busy": True},
+        {},
+        "while another installation was in progress .*WU_E_INSTALL_NOT_ALLOWED 0x80240016",
+        33438,
+    ),
+    "search": ({"search": {"fails": 0x8024402C}}, {}, "Searching for updates: .*0x8024402C", 33438),
+    "broken": ({}, {"fails": {"stage": "install", "hresult": 0x80070643}}, "Failed to install all updates", 33438),
+    "waits": ({"reboot_required": True}, {}, "A reboot is required before more updates", 33438),
+    "hangs": ({"install_hangs": True}, {}, "Timed out|timed out|Timeout", 33438),
+    "cut": ({"install_seconds": 1}, {}, "Connection aborted", 33500),
+}
+
+
+def test_win_updates_through_its_action_plugin(tmp_path: Path) -> None:
+    found = {
+        name: {**WORLDS[NAME], "update_agent": dict(agent), "offers": [{**HOTPATCH, **offer}]}
+        for name, (agent, offer, _said, _build) in ENDS.items()
+    }
+    cli.save_worlds(tmp_path / "before", found)
+    (tmp_path / "faults.yml").write_text(
+        yaml.safe_dump({"cut": [{"kind": "cut", "when": {"module": "win_updates", "nth": 2}}]})
+    )
+    (tmp_path / "play.yml").write_text(UPDATES)
+    options = (
+        "--faults",
+        str(tmp_path / "faults.yml"),
+        "--save-worlds",
+        str(tmp_path / "after"),
+        "--time-scale",
+        "0.5",
+    )
+    command = ["ansible-playbook", "-f", "9", "play.yml"]
+    run = simfleet(command, tmp_path, worlds=tmp_path / "before", executor="fast", options=options)
+    after = worlds.load(tmp_path / "after")
+    assert after.keys() == ENDS.keys()
+    for name, (_agent, _offer, text, build) in ENDS.items():
+        said = re.search(rf"SAID {name} (.*)", run.output)
+        assert bool(said) is bool(text), (name, run.output)
+        assert not said or re.search(text, said[1]), said[1]
+        version = after[name]["registry"][VERSION]
+        assert (version["CurrentBuild"], version["UBR"]) == ("26100", build), name
+        asked = run.counters["hosts"][name]["updates_asked"]
+        assert [one["accept_list"] for one in asked] == [["KB51"]]
+        assert run.counters["hosts"][name]["updates_installed"] == (["h1"] if build == 33500 else [])
+    assert {name for name in ENDS if run.counters["hosts"][name]["restarts"]} == {"cold"}
+    assert after["cold"]["boot"] > found["cold"]["boot"]
+    assert "expect" not in after["good"]
+    assert [name for name in ENDS if after[name]["update_agent"].get("busy")] == ["busy", "hangs"]
+
+
+def test_worlds_that_cannot_be_saved(fleet: Callable[..., Run], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    run = fleet("true", options=("--save-worlds", str(tmp_path / "file"))).check(2)
+    assert "--save-worlds" in run.output
+    assert run.counters == {}
 
 
 def test_fast_executor_answers_only_the_collector() -> None:

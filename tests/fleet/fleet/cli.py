@@ -14,7 +14,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +41,10 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--executor", choices=("powershell", "fast"), help="what runs the collection's own modules")
     made.add_argument("--https", action="store_true", help="HTTPS, with a certificate made for this run")
     made.add_argument("--counters", type=Path, metavar="FILE", help="write what the hosts counted, as JSON")
+    made.add_argument("--save-worlds", type=Path, metavar="DIR", help="write the worlds as they are at the end")
     made.add_argument("--operation-timeout", type=int, metavar="SECONDS", help="ansible_winrm_operation_timeout_sec")
     made.add_argument("--read-timeout", type=int, metavar="SECONDS", help="ansible_winrm_read_timeout_sec")
-    made.add_argument("--time-scale", type=float, default=1.0, metavar="FACTOR", help="of shutdown delays and restarts")
+    made.add_argument("--time-scale", type=float, default=1.0, metavar="FACTOR", help="of delays, restarts, installing")
     made.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND ...")
     return made
 
@@ -59,6 +60,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         made.error("--copies: at least 1 is needed")
     if options.time_scale < 0:
         made.error("--time-scale: 0 or more is needed")
+    if options.save_worlds is not None:
+        try:
+            options.save_worlds.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            made.error(f"--save-worlds {options.save_worlds}: {error.strerror}")
     scratch = Path(tempfile.mkdtemp(prefix="simfleet-"))
     # What PowerShell leaves there goes with it, also when only the guard is left to do so.
     tempfile.tempdir = str(scratch)
@@ -148,6 +154,8 @@ async def run(
         await serving.stop()
         if options.counters:
             write_counters(options.counters, hosts, executor.name)
+        if options.save_worlds:
+            save_worlds(options.save_worlds, {host.name: host.world() for host in hosts})
     return 128 + stopped[0] if stopped else status
 
 
@@ -180,3 +188,19 @@ def write_counters(path: Path, hosts: Sequence[Host], executor: str) -> None:
         "hosts": {host.name: host.counters.as_json() for host in hosts},
     }
     path.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+
+
+class _Plain(yaml.SafeDumper):
+    """YAML in which everything is written out, also what stands twice."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Always."""
+        return True
+
+
+def save_worlds(folder: Path, found: Mapping[str, dict[str, Any]]) -> None:
+    """Write worlds as files that can be loaded again; `folder` is made if it is not there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, world in found.items():
+        text = yaml.dump(world, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=160, explicit_start=True)
+        (folder / f"{name}.yml").write_text(text, encoding="utf-8")

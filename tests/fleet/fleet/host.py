@@ -6,16 +6,21 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import re
 import socket
 import ssl
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .faults import HostFaults
+from .worlds import KINDS
+
+if TYPE_CHECKING:
+    from .updates import Run
 
 LOOPBACK = "127.0.0.1"
 CBS = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing"
@@ -25,6 +30,10 @@ SESSION_MANAGER = r"HKLM\SYSTEM\CurrentControlSet\Control\Session Manager"
 # Windows takes these away at boot: volatile keys, and what the session manager has carried out.
 GONE_AT_BOOT = (REBOOT_PENDING, REBOOT_REQUIRED)
 CARRIED_OUT_AT_BOOT = ("PendingFileRenameOperations", "PendingFileRenameOperations2")
+VERSION = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion"
+# Servicing keeps a package here that is installed but for the restart.
+PACKAGE = CBS + r"\Packages\Package_for_RollupFix~31bf3856ad364e35~amd64~~{build}.1.0"
+INSTALL_PENDING, PACKAGE_INSTALLED = 0x60, 0x70
 ALREADY_SCHEDULED, ACCESS_DENIED, NONE_IN_PROGRESS = 1190, 5, 1116
 
 Serve = Callable[["Host", asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -46,6 +55,8 @@ class Counters:
     restarts: int = 0
     out_of_service: list[dict[str, Any]] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
+    updates_asked: list[dict[str, Any]] = field(default_factory=list)
+    updates_installed: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """These counters as JSON."""
@@ -72,8 +83,11 @@ class Host:
         self.counters = Counters()
         self.shells: dict[str, Any] = {}
         self.unauthorized = False
-        # What the model of win_updates remembers between its runs.
-        self.updates: dict[str, Any] | None = None
+        # The background task of win_updates, and how the installation ends that is under way.
+        self.updates: Run | None = None
+        self._finish_install: Callable[[], None] | None = None
+        self._install_job: asyncio.Task[None] | None = None
+        self._will_boot = False
         self.began = time.monotonic()
         self.socket = _bound(0)
         self.port: int = self.socket.getsockname()[1]
@@ -122,7 +136,6 @@ class Host:
             self._server = None
             self.socket = _bound(self.port)
         self.cut()
-        self.updates = None
         for shell in self.shells.values():
             shell.stop()
         self.shells.clear()
@@ -171,6 +184,7 @@ class Host:
             return ALREADY_SCHEDULED
         # The answer to the shutdown command goes out first.
         self._shutdown = self._later(max(delay * self.time_scale, 0.1), self._restart)
+        self._will_boot = True
         return 0
 
     def abort_restart(self) -> int:
@@ -179,6 +193,7 @@ class Host:
             return NONE_IN_PROGRESS
         self._shutdown.cancel()
         self._shutdown = None
+        self._will_boot = False
         return 0
 
     async def _restart(self) -> None:
@@ -188,16 +203,18 @@ class Host:
         self.counters.restarts += 1
         kinds = {fault.kind for fault in faults}
         self.down("never_back" if "never_back" in kinds else "restart")
+        self._end_processes()
         if "never_back" in kinds:
+            self._will_boot = False
             return
         more = sum(fault.seconds or 0 for fault in faults)
         down = float(self.state.get("reboot", {}).get("down_seconds", 2)) + more
         await asyncio.sleep(down * self.time_scale)
-        self._booted()
+        self.booted()
         self._shutdown = None
         await self.up()
 
-    def _booted(self) -> None:
+    def booted(self) -> None:
         """The state after a boot. The host's clock stands still otherwise, so it moves on here by a fixed time."""
         boot = datetime.fromisoformat(self.state["clock"]) + timedelta(minutes=2)
         self.state["boot"] = f"{boot:%Y-%m-%dT%H:%M:%SZ}"
@@ -212,7 +229,114 @@ class Host:
             if key.lower() == SESSION_MANAGER.lower():
                 for name in CARRIED_OUT_AT_BOOT:
                     values.pop(name, None)
-        self.state["update_agent"] = {"reboot_required": False, "reboot_required_before_installation": False}
+        self.agent.update(reboot_required=False, reboot_required_before_installation=False)
+        if "busy" in self.agent:
+            self.agent["busy"] = False
+        self._complete_packages()
+        self._will_boot = False
+
+    @property
+    def agent(self) -> dict[str, Any]:
+        """The world's update agent."""
+        found: dict[str, Any] = self.state.setdefault("update_agent", {})
+        return found
+
+    def search(self) -> list[dict[str, Any]]:
+        """What a search of the update agent finds; from the second one on that is `offers_after_search`."""
+        found: list[dict[str, Any]] = self.state.get("offers", [])
+        if "offers_after_search" in self.agent:
+            self.state["offers"] = self.agent.pop("offers_after_search")
+        return found
+
+    def mark(self, offers: list[dict[str, Any]], key: str, *, only_if_false: bool = False) -> None:
+        """Set a mark on these offers, wherever they are kept."""
+        ids = {offer["id"] for offer in offers}
+        for offer in [*offers, *self.state.get("offers", ()), *self.agent.get("offers_after_search", ())]:
+            if offer["id"] in ids and not (only_if_false and offer.get(key) is not False):
+                offer[key] = True
+
+    def install(self, finish: Callable[[], None], seconds: float | None) -> None:
+        """Let an installation end after `seconds`, at once with 0, never with None; the agent is busy meanwhile."""
+        if seconds == 0:
+            finish()
+            return
+        self.agent["busy"] = True
+        if seconds is None:
+            return
+        self._finish_install = finish
+
+        async def end() -> None:
+            self._end_install()
+
+        self._install_job = self._later(seconds * self.time_scale, end)
+
+    def _end_install(self) -> None:
+        finish, self._finish_install = self._finish_install, None
+        if finish is not None:
+            self.agent["busy"] = False
+            finish()
+
+    def _end_processes(self) -> None:
+        """What a shutdown ends: the task of win_updates, and an installation, which Windows then rolls back."""
+        self.updates = self._finish_install = None
+        if self._install_job is not None:
+            self._install_job.cancel()
+            self._install_job = None
+
+    def take_in(self, offers: list[dict[str, Any]]) -> None:
+        """The effects of installing these updates."""
+        for offer in offers:
+            self._list_hotfixes(offer)
+            waits = does(offer) == "always"
+            if "build" in offer and waits:
+                self._registry_key(PACKAGE.format(build=offer["build"]))["CurrentState"] = INSTALL_PENDING
+            elif "build" in offer:
+                self._raise_build(offer["build"])
+            if waits:
+                self._registry_key(REBOOT_PENDING)
+                self._registry_key(REBOOT_REQUIRED)[offer["id"]] = 1
+                self.agent.update(reboot_required=True, reboot_required_before_installation=True)
+            for holder, key in ((self.state, "offers"), (self.agent, "offers_after_search")):
+                if key in holder:
+                    holder[key] = [other for other in holder[key] if not takes_away(offer, other)]
+
+    def _list_hotfixes(self, offer: dict[str, Any]) -> None:
+        today = datetime.fromisoformat(self.state["clock"])
+        listed = self.state.setdefault("hotfixes", [])
+        listed[:] = [entry for entry in listed if entry["kb"] not in kbs(offer)]
+        listed += [{"kb": kb, "installed_on": f"{today.month}/{today.day}/{today.year}"} for kb in kbs(offer)]
+
+    def _registry_key(self, path: str) -> dict[str, Any]:
+        """The values of a registry key, which is made if it is not there."""
+        registry: dict[str, Any] = self.state.setdefault("registry", {})
+        known = next((key for key in registry if key.lower() == path.lower()), path)
+        values: dict[str, Any] = registry.setdefault(known, {})
+        return values
+
+    def _complete_packages(self) -> None:
+        """At boot servicing carries out what waited for it."""
+        pattern = re.compile(re.escape(PACKAGE).replace(r"\{build\}", r"(\d+\.\d+)"), re.I)
+        for key, values in list(self.state.get("registry", {}).items()):
+            match = pattern.fullmatch(key)
+            if match and data(values.get("CurrentState")) == INSTALL_PENDING:
+                values["CurrentState"] = PACKAGE_INSTALLED
+                self._raise_build(match[1])
+
+    def _raise_build(self, build: str) -> None:
+        """Windows shows this build from now on, unless it shows a higher one."""
+        values = self._registry_key(VERSION)
+        names = {name.lower(): name for name in values}
+        family, revision = names.get("currentbuild", "CurrentBuild"), names.get("ubr", "UBR")
+        if number(build) > (int(data(values.get(family, 0))), int(data(values.get(revision, 0)))):
+            values[family], values[revision] = build.partition(".")[0], number(build)[1]
+
+    def world(self) -> dict[str, Any]:
+        """The world as it is when everybody has gone: a restart or an installation that is under way ends well."""
+        if self._will_boot:
+            self._end_processes()
+            self.booted()
+        self._end_install()
+        return copy.deepcopy({key: value for key, value in self.state.items() if key != "expect"})
 
     async def settled(self) -> None:
         """Wait until nothing is under way: no restart, no fault that ends by itself."""
@@ -257,6 +381,42 @@ class Host:
         self.cut()
         await asyncio.gather(*waiting, return_exceptions=True)
         self.socket.close()
+
+
+def kbs(offer: Mapping[str, Any]) -> list[str]:
+    """The KB numbers of an offer."""
+    if "kbs" in offer:
+        return list(offer["kbs"])
+    return [offer["kb"]] if "kb" in offer else []
+
+
+def does(offer: Mapping[str, Any]) -> str:
+    """What installing an offer really does: `none`, or `always` when it takes a restart."""
+    said = offer.get("dynamic")
+    default = said if said in ("none", "always") else "always" if offer.get("restart") == "always" else "none"
+    return str(offer.get("does", default))
+
+
+def number(build: str) -> tuple[int, int]:
+    """A build as numbers that compare: family and revision."""
+    family, _dot, revision = build.partition(".")
+    return int(family), int(revision)
+
+
+def data(value: Any) -> Any:
+    """The data of a registry value, which a world may write as [KIND, DATA]."""
+    pair = isinstance(value, list) and len(value) == 2 and value[0] in KINDS
+    return value[1] if pair else value
+
+
+def takes_away(installed: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether an offer goes when this one is installed: the same one, or a build that it has within it."""
+    if other["id"] == installed["id"]:
+        return not installed.get("installs_but_reoffered")
+    if "build" not in installed or "build" not in other:
+        return False
+    mine, its = number(installed["build"]), number(other["build"])
+    return mine[0] == its[0] and mine >= its
 
 
 def _bound(port: int) -> socket.socket:
