@@ -1,63 +1,27 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The raw signals of real hosts as world files. Documentation: plugins/modules/fleet_record.py."""
+"""One step of a run, written to the run record. Documentation: plugins/modules/fleet_record.py."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping
-from datetime import datetime
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
 
-import yaml
 from ansible.errors import AnsibleActionFail
-from ansible_collections.rebootless.patching.plugins.action import fleet_report
-from ansible_collections.rebootless.patching.plugins.plugin_utils import anonymiser, collector, releases, status, worlds
+from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, record
 
 SPEC = {
-    "anonymise": {"type": "bool", "default": False},
-    "azure_var": {"type": "str", "default": "rebootless_azure"},
-    "dest": {"type": "path", "required": True},
-    "hosts": {"type": "list", "elements": "str"},
-    "result_var": {"type": "str", "required": True},
+    "data": {"type": "dict", "default": {}},
+    "host": {"type": "str"},
+    "path": {"type": "path", "required": True},
+    "run": {"type": "str", "required": True},
+    "step": {"type": "str", "required": True, "choices": list(record.STEPS)},
+    "validate_only": {"type": "bool", "default": False},
 }
-# What else a host is called by in an inventory.
-NAME_VARIABLES = ("ansible_host", "ansible_ssh_host", "ansible_winrm_host")
-FACT = "recorded from a real host, the verdict is what the collection said; not reviewed"
-
-
-def plain(value: object) -> Any:
-    """A value without Ansible's own kinds of text, which YAML does not know."""
-    return json.loads(json.dumps(value))
-
-
-def expectation(host: Mapping[str, Any]) -> dict[str, Any]:
-    """A verdict in the words of a world's `expect`."""
-    codes = {
-        severity: [reason["code"] for reason in host["reasons"] if reason["severity"] == severity]
-        for severity in ("cause", "warning")
-    }
-    pending = host["pending"]
-    return {
-        "state": host["state"],
-        "track": host["track"],
-        "reasons": codes["cause"],
-        "warnings": codes["warning"],
-        "pending": pending["pending"],
-        "pending_reasons": sorted(f"{reason['class']}:{reason['source']}" for reason in pending["reasons"]),
-        "fact": FACT,
-    }
-
-
-def file_name(host: str) -> str:
-    """The name of a host's file; no fragment, and nothing that leads out of the folder."""
-    return re.sub(r"[^\w.-]", "-", host).lstrip("_.-") + ".yml"
 
 
 class ActionModule(collector.SignalsAction):
-    """Turn what the hosts answered into files, and say by failing when hosts were not reached."""
+    """Append one line; the host is not contacted."""
 
     TRANSFERS_FILES = False
 
@@ -65,62 +29,15 @@ class ActionModule(collector.SignalsAction):
         """Run the task."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         arguments = self.options(SPEC)
-        variables = (task_vars or {}).get("hostvars", {})
-        names = arguments["hosts"]
-        if names is None:
-            names = [name for name in variables if arguments["result_var"] in variables[name]]
-        answers = {name: variables[name].get(arguments["result_var"]) or {} for name in sorted(names)}
-        reached = {name: answer for name, answer in answers.items() if isinstance(answer.get("signals"), Mapping)}
-        if not answers:
-            raise AnsibleActionFail(
-                "No host was asked: no host of the inventory matches, so there is nothing to record."
-            )
-
-        dest = Path(arguments["dest"])
-        files: dict[str, str] = {}
-        changed = False
-        for name, world in self.worlds(reached, variables, arguments).items():
-            path = dest / file_name(name)
-            text = yaml.safe_dump(
-                world, explicit_start=True, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120
-            )
-            files[name] = str(path)
-            if not path.exists() or path.read_text(encoding="utf-8") != text:
-                changed = True
-                if not self._task.check_mode:
-                    fleet_report.write(path, text)
-
-        lost = sorted(answers.keys() - reached.keys())
-        result.update(changed=changed, files=files, not_reached=lost)
-        if lost:
-            result.update(
-                failed=True, msg=f"{len(lost)} of {len(answers)} hosts could not be asked: {', '.join(lost)}."
-            )
-        return result
-
-    @staticmethod
-    def worlds(
-        answers: Mapping[str, Any], variables: Mapping[str, Any], arguments: Mapping[str, Any]
-    ) -> dict[str, worlds.World]:
-        """The worlds by the name under which they are written."""
-        table = releases.ReleaseTable.load(releases.shipped())
-        recorded: dict[str, worlds.World] = {}
-        invented = anonymiser.Anonymiser()
-        for name, answer in answers.items():
-            signals = plain(answer["signals"])
-            now = collector.moment(answer.get("judged_at"), "judged_at")
-            world = worlds.world_from_signals(signals, now, name=name)
-            azure = plain(variables[name].get(arguments["azure_var"]) or {})
-            said = azure.get("hotpatch_enablement_status")
-            if said:
-                world["azure"] = {"hotpatch_enablement_status": said}
-            # A world is judged by its own clock.
-            clock = datetime.fromisoformat(world["clock"])
-            verdict = status.host_status(name, signals, None, table, clock, azure=world.get("azure"))
-            recorded[name] = world | {"expect": expectation(verdict)}
-            invented.learn(
-                world, [name, *(str(variables[name][key]) for key in NAME_VARIABLES if key in variables[name])]
-            )
-        if not arguments["anonymise"]:
-            return recorded
-        return {invented.host(name): invented.world(world) for name, world in recorded.items()}
+        host = arguments["host"] or (task_vars or {}).get("inventory_hostname")
+        if arguments["step"] in record.RUN_STEPS:
+            host = arguments["host"]
+        try:
+            line = record.entry(arguments["run"], arguments["step"], host, arguments["data"], datetime.now(UTC))
+            if not (arguments["validate_only"] or self._task.check_mode):
+                record.append(arguments["path"], line)
+        except record.RecordError as error:
+            # The sentence is whole; with its cause ansible-core would say it twice.
+            raise AnsibleActionFail(str(error)) from None
+        told = {key: line[key] for key in ("run", "at", "host", "step")}
+        return result | {"changed": False, "path": arguments["path"], "entry": told}

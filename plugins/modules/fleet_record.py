@@ -8,93 +8,94 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: fleet_record
-short_description: Record real hosts as files that simulated hosts can be made from
-version_added: 0.1.0
+short_description: Write one step of a run to the run record
+version_added: 0.2.0
 description:
-  - Writes what M(rebootless.patching.hotpatch_info) has collected from each host as a world file, the format of the
-    simulated hosts in tests/fleet of the collection, so that a case can be sent to others and played without the host.
-  - A world holds what Windows showed and, under C(expect), what the collection made of it.
-  - Of an error only its kind is kept, never its text.
-  - Runs on the controller alone and contacts no host.
-  - Fails after everything is written when hosts could not be asked.
+  - Appends one line of JSON to a file on the controller, from which M(rebootless.patching.run_report) makes the report of a run.
+  - The line is written at once and is on disk when the task ends. Several forks and several controllers may write to one
+    file; their lines never mix.
+  - Values under keys that look like those of secrets (password, token, secret, key of an account and the like) are replaced.
+  - Runs on the controller alone and contacts no host, so it works for hosts that are down.
+  - Never reports a change, so that recording does not make a host look changed.
 options:
-  hosts:
-    description: Names of the hosts to record; every host that has O(result_var) when not given.
-    type: list
-    elements: str
-  result_var:
-    description:
-      - The variable under which each host's result of M(rebootless.patching.hotpatch_info) was registered,
-        called with O(rebootless.patching.hotpatch_info#module:on_problem=report) and
-        O(rebootless.patching.hotpatch_info#module:return_signals=true).
-    type: str
-    required: true
-  dest:
-    description: The directory on the controller for the files, one C(NAME.yml) per host; made when missing.
+  path:
+    description: The file on the controller; made when missing, its directory too.
     type: path
     required: true
-  anonymise:
+  run:
+    description: The name of the run, the same for all its steps and for no other run.
+    type: str
+    required: true
+  step:
     description:
-      - Replace the names of computers, domains and users, IP addresses, and hosts in URLs and shares by invented ones,
-        the same one for the same thing in all files; the files are called C(host-001.yml) and so on.
-      - Searched are computer names, policies, pending renames, event texts and the names of the inventory. Words
-        that are no names by their form, such as a product in a path, stay. Read the files before you send them.
+      - What has happened.
+      - V(run_started) and V(run_finished) are steps of the run, the others of a host.
+    type: str
+    required: true
+    choices:
+      - run_started
+      - decided
+      - verified_before
+      - installing
+      - installed
+      - verified_after
+      - restarting
+      - restarted
+      - host_finished
+      - run_finished
+  host:
+    description: The host that the step belongs to; the task's own host when not given, none for steps of the run.
+    type: str
+  data:
+    description:
+      - What is to be known of the step.
+      - V(run_started) takes C(hosts) (the names of all hosts that the run is for), V(decided) the decision,
+        V(installed) the result of the installation, V(verified_before) and V(verified_after) what was verified,
+        V(restarting) and V(restarted) C(consent), C(reason), C(before) and C(after), V(restarted) C(done) too,
+        and V(host_finished) C(outcome), C(words) and C(next_step).
+    type: dict
+    default: {}
+  validate_only:
+    description: Check the options and write nothing; for the beginning of a run, before any host is asked.
     type: bool
     default: false
-  azure_var:
-    description: The host variable that holds Azure's own word, see O(rebootless.patching.hotpatch_info#module:azure).
-    type: str
-    default: rebootless_azure
 attributes:
   check_mode:
     support: full
-    description: In check mode no file is written.
+    description: In check mode nothing is written.
   diff_mode:
     support: none
-    description: A recording changes nothing on any host.
+    description: A record changes nothing on any host.
   platform:
     support: full
     platforms: posix
     description: Runs on the controller.
 seealso:
-  - module: rebootless.patching.hotpatch_info
-  - module: rebootless.patching.fleet_report
+  - module: rebootless.patching.run_report
 author:
   - rebootless.patching maintainers (@rebootless)
 """
 
 EXAMPLES = r"""
-- name: Ask every host
-  hosts: windows
-  gather_facts: false
-  tasks:
-    - name: Read the signals
-      rebootless.patching.hotpatch_info:
-        on_problem: report
-        return_signals: true
-      register: answer
-
-- name: Record
-  hosts: localhost
-  gather_facts: false
-  tasks:
-    - name: Write what the hosts showed, without their names
-      rebootless.patching.fleet_record:
-        result_var: answer
-        dest: ./rebootless-recording
-        anonymise: true
+- name: Record that the host is about to restart
+  rebootless.patching.fleet_record:
+    path: /var/lib/rebootless/record.jsonl
+    run: 2026-09-patch-tuesday
+    step: restarting
+    data:
+      consent: true
+      reason: The baseline KB5122345 takes effect at the next start.
 """
 
 RETURN = r"""
-files:
-  description: Paths of the written files by the host name in them.
+path:
+  description: The file of the record.
+  returned: always
+  type: str
+  sample: /var/lib/rebootless/record.jsonl
+entry:
+  description: What identifies the line.
   returned: always
   type: dict
-  sample: {host-001: ./rebootless-recording/host-001.yml}
-not_reached:
-  description: Names of the hosts that could not be asked.
-  returned: always
-  type: list
-  elements: str
-  sample: []
+  sample: {run: 2026-09-patch-tuesday, at: '2026-09-20T12:00:00Z', host: web1, step: restarting}
 """

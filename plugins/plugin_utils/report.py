@@ -4,58 +4,55 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import jinja2
-import markupsafe
 from ansible_collections.rebootless.patching.plugins.plugin_utils import status
+from ansible_collections.rebootless.patching.plugins.plugin_utils.report_parts import (
+    CLASSES,
+    NARROWEST,
+    PROBLEMS,
+    PRODUCTS,
+    STATES,
+    URGENCY,
+    clean,
+    columns_of,
+    counted,
+    lost,
+    md,
+    moment,
+    pad,
+    page,
+    paint,
+    pending_words,
+    problem_words,
+    segments,
+    shorten,
+    urgency,
+    wrap,
+)
+
+__all__ = [
+    "CHANGES",
+    "CLASSES",
+    "NARROWEST",
+    "PRODUCTS",
+    "STATES",
+    "URGENCY",
+    "clean",
+    "columns_of",
+    "document",
+    "html",
+    "markdown",
+    "md",
+    "moment",
+    "pending_words",
+    "shorten",
+    "terminal",
+    "wrap",
+]
 
 SCHEMA = 1
-NARROWEST = 64
-TEMPLATES = Path(__file__).parent / "templates"
-
-
-class State(NamedTuple):
-    """How a state is shown: its label, what it means, and its terminal colour (SGR)."""
-
-    label: str
-    meaning: str
-    color: str
-
-
-# In the order of the state bar: on the track first, then by how soon somebody has to act.
-STATES: dict[str, State] = {
-    "on_track": State("On track", "gets this month's security updates without a restart", "32"),
-    "restart_pending": State("Restart pending", "an installed update waits for a restart", "36"),
-    "behind": State("Behind", "older than the current baseline", "33"),
-    "off_track": State("Off track", "left the track; cumulative updates restart it until the next baseline", "31"),
-    "not_enrolled": State("Not enrolled", "ready, but hotpatching is not switched on", "34"),
-    "not_ready": State("Not ready", "a prerequisite is missing", "35"),
-    "not_capable": State("Not capable", "this edition or version gets no hotpatches", "2"),
-    "unknown": State("Unknown", "could not be proved either way", "1"),
-}
-# What needs hands first stands first where the order is ours to choose.
-URGENCY = ("off_track", "restart_pending", "behind", "not_ready", "not_enrolled", "unknown", "not_capable", "on_track")
-PRODUCTS = {
-    "windows_server_2025_arc": "Windows Server 2025 through Azure Arc",
-    "windows_server_2025_azure_edition": "Windows Server 2025 Azure Edition",
-    "windows_server_2022_azure_edition": "Windows Server 2022 Azure Edition",
-    "windows_11_24h2": "Windows 11 24H2",
-    "windows_11_25h2": "Windows 11 25H2",
-}
-PROBLEMS = {
-    "refused": "connection refused",
-    "timeout": "timed out",
-    "auth": "not authorised",
-    "dropped": "connection dropped",
-    "failed": "failed",
-}
 CHANGES = {
     "left_track": "left the track",
     "returned": "returned to the track",
@@ -63,7 +60,6 @@ CHANGES = {
     "gone": "is gone",
     "changed": "changed",
 }
-CLASSES = ("servicing", "identity", "management", "file_rename", "legacy")
 
 
 def document(
@@ -92,39 +88,6 @@ def document(
 # --- words that every rendering shares ---------------------------------------------------------------------------
 
 
-def clean(text: object) -> str:
-    """One line without control and direction characters: a host's text must not steer a terminal or a reader's eye."""
-    flat = " ".join(str(text).split())
-    return "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(char) in {"Cc", "Cf"} else char for char in flat)
-
-
-def moment(value: str | None) -> str:
-    """`2026-09-20T12:00:00Z` as `2026-09-20 12:00 UTC`."""
-    return "" if not value else clean(value.replace("T", " ")[:16] + " UTC" if value.endswith("Z") else value)
-
-
-def counted(number: int, word: str) -> str:
-    """`1 host`, `2 hosts`."""
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
-
-
-def pending_words(pending: Mapping[str, Any], width: int = 0) -> str:
-    """`no`, `unknown`, or the classes that wait for a restart; those that do not count stand in brackets.
-
-    Longer than `width`, when one is given: the first class and the number of further ones.
-    """
-    classes = list(dict.fromkeys(clean(reason["class"]) for reason in pending["reasons"]))
-    counting = [name for name in classes if name in pending["classes"]]
-    ignored = [name for name in classes if name not in pending["classes"]]
-    aside = f" ({', '.join(ignored)})" if ignored else ""
-    if pending["pending"] is None:
-        full, short = "unknown" + aside, f"unknown +{len(ignored)}"
-    else:
-        full = (", ".join(counting) or ("yes" if pending["pending"] else "no")) + aside
-        short = f"{(counting or [full.partition(' ')[0]])[0]} +{len(classes) - bool(counting)}"
-    return short if width and columns_of(full) > width else full
-
-
 def change_words(change: Mapping[str, Any]) -> str:
     """`web1 left the track: on_track → not_ready`."""
     said = f"{clean(change['name'])} {CHANGES.get(change['change'], clean(change['change']))}"
@@ -141,17 +104,6 @@ def summary_words(doc: Mapping[str, Any]) -> str:
     return f"{head}: {', '.join(states) or 'nothing to show'}. Pending restart: {', '.join(waits)}."
 
 
-def lost(doc: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The hosts that could not be asked."""
-    return [host for host in doc["hosts"] if not host["reached"]]
-
-
-def problem_words(host: Mapping[str, Any]) -> tuple[str, str]:
-    """The kind of a host's problem and its message."""
-    problem = host["problem"] or {"kind": "failed", "message": ""}
-    return PROBLEMS.get(problem["kind"], clean(problem["kind"])), clean(problem["message"])
-
-
 def about(doc: Mapping[str, Any]) -> str:
     """What the verdicts stand on."""
     table = doc["table"]
@@ -162,64 +114,6 @@ def about(doc: Mapping[str, Any]) -> str:
 
 
 # --- terminal ----------------------------------------------------------------------------------------------------
-
-
-def columns_of(text: str) -> int:
-    """How many columns a text takes in a terminal."""
-    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
-    return len(text) + wide - sum(unicodedata.combining(char) != 0 for char in text)
-
-
-def shorten(text: str, width: int) -> str:
-    """The text in at most `width` columns; a domain is cut from its end, anything else in the middle."""
-    if columns_of(text) <= width:
-        return text
-    if columns_of(text.partition(".")[0]) < width:
-        return _head(text, width - 1) + "…"
-    head, tail = _head(text, width - 1 - (width - 1) // 2), text
-    while columns_of(tail) > (width - 1) // 2:
-        tail = tail[1:]
-    return f"{head}…{tail}"
-
-
-def pad(text: str, width: int) -> str:
-    """The text, shortened or filled to exactly `width` columns."""
-    short = shorten(text, width)
-    return short + " " * (width - columns_of(short))
-
-
-def wrap(text: str, width: int, lines: int, indent: str = "") -> list[str]:
-    """The text in at most `lines` lines of `width` columns; what does not fit is marked by … ."""
-    found = [""]
-    for word in text.split():
-        rest = word
-        joined = f"{found[-1]} {word}" if found[-1].strip() else found[-1] + word
-        if columns_of(joined) <= width:
-            found[-1] = joined
-            continue
-        if found[-1].strip():
-            found.append(indent)
-        while columns_of(found[-1] + rest) > width:
-            part = _head(rest, width - columns_of(found[-1]))
-            found[-1] += part
-            rest = rest[len(part) :]
-            found.append(indent)
-        found[-1] += rest
-    if len(found) > lines:
-        found = [*found[: lines - 1], _head(found[lines - 1], width - 2) + " …"]
-    return found
-
-
-def _head(text: str, width: int) -> str:
-    """As much of the beginning of a text as fits, at least one character."""
-    while len(text) > 1 and columns_of(text) > width:
-        text = text[:-1]
-    return text
-
-
-def paint(text: str, code: str, color: bool) -> str:
-    """The text in a terminal colour, when colours are wanted."""
-    return f"\x1b[{code}m{text}\x1b[0m" if color and code else text
 
 
 def why(host: Mapping[str, Any]) -> tuple[str, str]:
@@ -318,14 +212,6 @@ def terminal(doc: Mapping[str, Any], width: int, color: bool = False) -> str:
 
 # --- Markdown ----------------------------------------------------------------------------------------------------
 
-_MARKDOWN = re.compile(r"[\\`*\[\]|~]|(?<![^\W_])_|_(?![^\W_])")
-
-
-def md(text: object) -> str:
-    """Text that Markdown shows as it is, inside a table cell too."""
-    escaped = _MARKDOWN.sub(lambda match: "\\" + match.group(), clean(text))
-    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
 
 def _md_row(host: Mapping[str, Any]) -> str:
     """One host as a row of the Markdown table."""
@@ -387,21 +273,11 @@ def _details(host: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def html(doc: Mapping[str, Any]) -> str:
     """The status as one self-contained page that loads nothing and runs no script but its own."""
-    environment = jinja2.Environment(
-        autoescape=True,
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(clean=clean, moment=moment, counted=counted, pending_words=pending_words)
-    style, script = (
-        markupsafe.Markup((TEMPLATES / name).read_text(encoding="utf-8")) for name in ("status.css", "status.js")
-    )
-    ranked = sorted(doc["hosts"], key=lambda host: (_urgency(host["state"]), host["name"]))
-    return environment.get_template("status.html.j2").render(
+    return page(
+        "status.html.j2",
+        ["status.css"],
         doc=doc,
-        hosts=ranked,
+        hosts=sorted(doc["hosts"], key=lambda host: (urgency(host["state"]), host["name"])),
         lost=lost(doc),
         products=PRODUCTS,
         problems=PROBLEMS,
@@ -409,34 +285,13 @@ def html(doc: Mapping[str, Any]) -> str:
         states=STATES,
         segments=_segments(doc["summary"]["states"]),
         waits=_waits(doc["hosts"]),
-        urgency=_urgency,
-        style=style,
-        script=script,
-        style_hash=_digest(style),
-        script_hash=_digest(script),
+        urgency=urgency,
     )
-
-
-def _urgency(state: str) -> int:
-    """Where a state stands in the order of what needs hands first."""
-    return URGENCY.index(state) if state in URGENCY else len(URGENCY)
-
-
-def _digest(text: str) -> str:
-    """A content security policy's name for an inline style or script."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _segments(counts: Mapping[str, int]) -> list[dict[str, Any]]:
     """The segments of the state bar in percent of its width."""
-    total = sum(counts.values())
-    found, left = [], 0.0
-    for name in STATES:
-        if counts.get(name):
-            width = 100 * counts[name] / total
-            found.append({"state": name, "count": counts[name], "x": round(left, 3), "width": round(width, 3)})
-            left += width
-    return found
+    return [{"state": part["name"], **part} for part in segments(counts, STATES)]
 
 
 def _waits(hosts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

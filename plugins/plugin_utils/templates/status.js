@@ -3,7 +3,7 @@
   const table = document.getElementById("fleet");
   const rows = [...table.tBodies];
   const text = document.getElementById("text");
-  const state = document.getElementById("state");
+  const choices = [...document.querySelectorAll("select[data-filter]")];
   const order = document.getElementById("order");
   const unfold = document.getElementById("unfold");
   const shown = document.getElementById("shown");
@@ -11,12 +11,16 @@
   const legend = [...document.querySelectorAll(".legend button")];
   const words = new Map(rows.map((row) => [row, row.textContent.replace(/\s+/g, " ").toLowerCase()]));
 
+  // A button of a legend, what it chooses, and the list that it chooses in.
+  const value = (button) => button.dataset[button.dataset.filter];
+  const choice = (button) => choices.find((one) => one.dataset.filter === button.dataset.filter);
+
   const compare = (a, b) => a.localeCompare(b, "en", { numeric: true });
 
   const sort = (key, descending) => {
-    const value = (row) => row.getAttribute("data-key-" + key);
+    const rank = (row) => row.getAttribute("data-key-" + key);
     const ranked = [...rows].sort((a, b) => {
-      const [left, right] = [value(a), value(b)];
+      const [left, right] = [rank(a), rank(b)];
       // What is not known stands last in both directions.
       if ((left === "") !== (right === "")) return left === "" ? 1 : -1;
       const found = compare(left, right);
@@ -33,13 +37,13 @@
     const wanted = text.value.toLowerCase().split(/\s+/).filter(Boolean);
     let count = 0;
     for (const row of rows) {
-      const fits = (!state.value || row.dataset.state === state.value) && wanted.every((word) => words.get(row).includes(word));
+      const fits = choices.every((one) => !one.value || row.dataset[one.dataset.filter] === one.value) && wanted.every((word) => words.get(row).includes(word));
       row.hidden = !fits;
       count += fits;
     }
     shown.textContent = count === rows.length ? String(count) : count + " of " + rows.length;
     none.hidden = count > 0 || rows.length === 0;
-    for (const button of legend) button.ariaPressed = String(button.dataset.state === state.value);
+    for (const button of legend) button.ariaPressed = String(value(button) === choice(button).value);
   };
 
   const all = (open) => {
@@ -56,14 +60,15 @@
   for (const button of legend) {
     button.disabled = false;
     button.addEventListener("click", () => {
-      state.value = state.value === button.dataset.state ? "" : button.dataset.state;
+      const list = choice(button);
+      list.value = list.value === value(button) ? "" : value(button);
       filter();
     });
   }
   document.getElementById("filter").hidden = false;
   document.getElementById("filter").addEventListener("submit", (event) => event.preventDefault());
   text.addEventListener("input", filter);
-  state.addEventListener("change", filter);
+  for (const one of choices) one.addEventListener("change", filter);
   order.addEventListener("change", () => sort(order.value, false));
   unfold.addEventListener("click", () => {
     const open = unfold.ariaPressed !== "true";
@@ -73,7 +78,7 @@
   });
   document.getElementById("clear").addEventListener("click", () => {
     text.value = "";
-    state.value = "";
+    for (const one of choices) one.value = "";
     filter();
     text.focus();
   });

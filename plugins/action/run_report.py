@@ -1,0 +1,192 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The report of a plan or of a run: terminal table, HTML, Markdown, JSON. Documentation: plugins/modules/run_report.py."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ansible.errors import AnsibleActionFail
+from ansible.utils.display import Display
+from ansible_collections.rebootless.patching.plugins.action import fleet_report
+from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, query, record, run_report
+
+SPEC = {
+    "decisions": {"type": "list", "elements": "dict"},
+    "dest": {"type": "path", "required": True},
+    "hosts": {"type": "list", "elements": "str"},
+    "kind": {"type": "str", "required": True, "choices": ["plan", "run"]},
+    "query": {"type": "str"},
+    "record": {"type": "path"},
+    "result_var": {"type": "str"},
+    "run": {"type": "str"},
+    "show": {"type": "bool", "default": True},
+    "validate_only": {"type": "bool", "default": False},
+}
+
+
+class Found(NamedTuple):
+    """What a report is made of: the hosts' decisions or results, the run, and what of the record could not be read."""
+
+    hosts: list[dict[str, Any]]
+    about: Mapping[str, Any]
+    problems: list[str]
+
+
+class ActionModule(collector.SignalsAction):
+    """Gather what was decided and done, render it, and say by failing when hosts did not end well."""
+
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the task."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        arguments = self.options(SPEC)
+        self.select([], arguments["query"])
+        if arguments["kind"] == "run" and arguments["decisions"] is not None:
+            raise AnsibleActionFail("decisions: they are a plan; for kind run give result_var or record.")
+        if arguments["validate_only"]:
+            return result | {"changed": False, "summary": None, "files": {}, "failed_hosts": []}
+        try:
+            found = self.gather(arguments, (task_vars or {}).get("hostvars", {}))
+        except record.RecordError as error:
+            # The sentence is whole; with its cause ansible-core would say it twice.
+            raise AnsibleActionFail(str(error)) from None
+        if not found.hosts:
+            raise AnsibleActionFail("No host was decided on, so there is nothing to report.")
+
+        kind, dest = arguments["kind"], Path(arguments["dest"])
+        whole = self.document(kind, found, None)
+        view = whole
+        if arguments["query"]:
+            chosen = {host["name"] for host in self.select(whole["hosts"], arguments["query"])}
+            shown = found._replace(hosts=[host for host in found.hosts if host["name"] in chosen])
+            view = self.document(kind, shown, arguments["query"])
+        if arguments["show"]:
+            width = shutil.get_terminal_size((160, 24)).columns
+            Display().display("\n" + run_report.terminal(view, width))
+        files = {form: str(dest / f"{kind}.{form}") for form in ("html", "json", "md")}
+        if not self._task.check_mode:
+            fleet_report.write(Path(files["json"]), json.dumps(whole, indent=1, sort_keys=True) + "\n")
+            fleet_report.write(Path(files["html"]), run_report.html(view))
+            fleet_report.write(Path(files["md"]), run_report.markdown(view))
+
+        bad = run_report.failed(whole)
+        result.update(changed=False, summary=view["summary"], files=files, failed_hosts=bad)
+        if bad:
+            what = "could not be asked" if kind == "plan" else "could not be asked or did not end well"
+            result.update(failed=True, msg=f"{len(bad)} of {len(whole['hosts'])} hosts {what}: {', '.join(bad)}.")
+        return result
+
+    @staticmethod
+    def select(hosts: list[dict[str, Any]], expression: str | None) -> list[dict[str, Any]]:
+        """The hosts that a JMESPath expression selects; all without one.
+
+        :raises AnsibleActionFail: pointing at the place in a bad expression
+        """
+        try:
+            return query.select(hosts, expression) if expression else hosts
+        except query.QueryError as error:
+            raise AnsibleActionFail(f"query: {error}") from error
+
+    @staticmethod
+    def document(kind: str, found: Found, expression: str | None) -> dict[str, Any]:
+        """The JSON of the report."""
+        facts: dict[str, Any] = {
+            "generated_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "version": fleet_report.version(),
+            "query": expression,
+        }
+        if kind == "plan":
+            return run_report.plan(found.hosts, **facts)
+        return run_report.run(found.hosts, about=found.about, problems=found.problems, **facts)
+
+    def gather(self, arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> Found:
+        """The decisions or results from where the task says.
+
+        :raises AnsibleActionFail: naming the option that is missing or holds something else
+        :raises RecordError: the record cannot be read, or does not hold the run
+        """
+        kind = arguments["kind"]
+        if arguments["decisions"] is not None:
+            return Found(self.decisions(arguments["decisions"], "decisions"), {}, [])
+        if arguments["result_var"] is None and arguments["record"] is None:
+            raise AnsibleActionFail(f"result_var: give it, or record{' or decisions' if kind == 'plan' else ''}.")
+        about: dict[str, Any] = {"id": arguments["run"] or "", "started_at": None, "ended_at": None}
+        results: dict[str, dict[str, Any]] = {}
+        problems: list[str] = []
+        if arguments["record"] is not None:
+            about, recorded, problems = self.recorded(arguments["record"], arguments["run"])
+            results = {one["name"]: one for one in recorded}
+        if arguments["result_var"] is not None:
+            # What a host itself holds is newer than its last line in the record.
+            results |= self.registered(arguments["result_var"], arguments["hosts"], variables)
+        if kind == "plan":
+            decided = [one["decision"] for one in results.values() if one["decision"] is not None]
+            return Found(self.decisions(decided, arguments["result_var"] or arguments["record"]), about, problems)
+        return Found(list(results.values()), about, problems)
+
+    @staticmethod
+    def decisions(given: Sequence[Mapping[str, Any]], where: str) -> list[dict[str, Any]]:
+        """Decisions as JSON knows them.
+
+        :raises AnsibleActionFail: one is none, or two are on one host
+        """
+        found: dict[str, dict[str, Any]] = {}
+        for one in given:
+            lacks = run_report.lacking(one)
+            if lacks:
+                raise AnsibleActionFail(
+                    f"{where}: the decision on {one.get('name')!r} lacks {', '.join(lacks)}; "
+                    "give decisions of rebootless.patching.updates_info as they are."
+                )
+            if one["name"] in found:
+                raise AnsibleActionFail(f"{where}: it holds two decisions on {one['name']!r}; give one of each host.")
+            found[str(one["name"])] = record.plain(one)
+        return list(found.values())
+
+    @staticmethod
+    def recorded(path: str, run: str | None) -> tuple[dict[str, Any], list[dict[str, Any]], list[str]]:
+        """A run of the record, its last one when none is named, with the results of its hosts."""
+        entries, problems = record.read(path)
+        known = record.runs(entries)
+        name = run or (known[-1] if known else "")
+        results = record.results(entries, name)
+        for one in results:
+            lacks = run_report.lacking(one["decision"]) if one["decision"] is not None else []
+            if lacks:
+                problems.append(f"{path}: the decision on {one['name']} lacks {', '.join(lacks)}.")
+                one["decision"] = None
+        return record.about(entries, name), results, problems
+
+    @staticmethod
+    def registered(
+        variable: str, hosts: Sequence[str] | None, variables: Mapping[str, Any]
+    ) -> dict[str, dict[str, Any]]:
+        """The results that the hosts hold in a variable, or that a host should hold and does not.
+
+        :raises AnsibleActionFail: what a host holds is no result and no decision
+        """
+        names = hosts if hosts is not None else [name for name in variables if variable in variables[name]]
+        found = {}
+        for name in names:
+            held = record.plain(variables.get(name, {}).get(variable))
+            blank = run_report.blank(name, "not_finished")
+            if held is None:
+                found[name] = blank
+                continue
+            if isinstance(held, dict) and isinstance(held.get("decision"), str):
+                held = {"decision": held}
+            elif not isinstance(held, dict) or not isinstance(held.get("decision"), dict | None):
+                raise AnsibleActionFail(f"result_var: {variable} of {name} is no decision and no result of a run.")
+            result = {**blank, **{key: held[key] for key in blank if key in held}, "name": name}
+            lacks = run_report.lacking(result["decision"]) if result["decision"] is not None else []
+            if lacks:
+                raise AnsibleActionFail(f"result_var: the decision in {variable} of {name} lacks {', '.join(lacks)}.")
+            found[name] = result
+        return found

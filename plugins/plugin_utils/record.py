@@ -1,0 +1,333 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The run record: append-only JSON lines with every host's steps, and what a report makes of them.
+
+With `releases` one of the two modules of the core that touch files.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import math
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+SCHEMA = 1
+# Steps of the run itself belong to no host.
+RUN_STEPS = ("run_started", "run_finished")
+HOST_STEPS = (
+    "decided",
+    "verified_before",
+    "installing",
+    "installed",
+    "verified_after",
+    "restarting",
+    "restarted",
+    "host_finished",
+)
+STEPS = ("run_started", *HOST_STEPS, "run_finished")
+HIDDEN = "(not recorded)"
+# The word must end the key or a part of it: the service `TokenBroker` is no secret.
+_SECRET = re.compile(
+    r"passw(or)?d|passphrase"
+    r"|(pwd|token|secret|credential|authorization|cookie|(api|access|account|private|shared|secret)[_-]?key)s?\d*"
+    r"(value|text)?([\W_]|$)",
+    re.IGNORECASE,
+)
+_KINDS: dict[str, tuple[type, ...]] = {
+    "run": (str,),
+    "at": (str,),
+    "host": (str, type(None)),
+    "step": (str,),
+    "data": (dict,),
+}
+
+
+class RecordError(ValueError):
+    """A record that cannot be written or read; its text names the file and says why."""
+
+
+def entry(run: str, step: str, host: str | None, data: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """A line of the record as a mapping.
+
+    :raises RecordError: the run has no name, the step is unknown, or a step of a host names none
+    """
+    if not run.strip():
+        raise RecordError(f"run: {run!r} is no name of a run; give a text that no other run has.")
+    if step not in STEPS:
+        raise RecordError(f"step: {step!r} is unknown; it is one of {', '.join(STEPS)}.")
+    if step in HOST_STEPS and not host:
+        raise RecordError(f"host: {host!r} is no host, and {step} is a step of one.")
+    at = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"schema": SCHEMA, "run": run, "at": at, "host": host, "step": step, "data": dict(data)}
+
+
+def plain(value: object, key: str = "") -> Any:
+    """The value as JSON knows it, with what stands under the key of a secret replaced.
+
+    What JSON does not know becomes text; a number that is none (NaN, infinity) becomes null.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if _SECRET.search(key):
+        return HIDDEN
+    if isinstance(value, Mapping):
+        return {str(name): plain(item, str(name)) for name, item in value.items()}
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
+        return [plain(item) for item in value]
+    if isinstance(value, Set):
+        return sorted((plain(item) for item in value), key=str)
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def append(path: str | Path, line: Mapping[str, Any]) -> None:
+    """Put one line at the end of the record: locked, in one write, on disk when this returns.
+
+    A line that an earlier writer could not finish is closed first, so that it takes no other with it.
+
+    :raises RecordError: naming the file, for example when the disk is full; nothing of the line is left then
+    """
+    text = (json.dumps(plain(line), separators=(",", ":")) + "\n").encode("ascii")
+    file = Path(path)
+    with _errors(file, "written"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with _opened(file, os.O_RDWR | os.O_APPEND | os.O_CREAT, fcntl.LOCK_EX) as handle:
+            size = os.fstat(handle).st_size
+            if size and os.pread(handle, 1, size - 1) != b"\n":
+                text = b"\n" + text
+            _write(handle, text, size)
+            os.fsync(handle)
+        if not size:
+            # A new file is only there after a crash when its folder is on disk too.
+            _sync_folder(file.parent)
+
+
+def read(path: str | Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """The entries of a record in the order written, and a sentence for each line that is none.
+
+    :raises RecordError: the file cannot be read at all
+    """
+    file = Path(path)
+    with _errors(file, "read"), _opened(file, os.O_RDONLY, fcntl.LOCK_SH) as handle:
+        parts = []
+        while part := os.read(handle, 1 << 20):
+            parts.append(part)
+    return parse(b"".join(parts), str(path))
+
+
+def parse(content: bytes, name: str = "the record") -> tuple[list[dict[str, Any]], list[str]]:
+    """The entries in the content of a record, and a sentence for each line that is none."""
+    entries, problems = [], []
+    lines = content.split(b"\n")
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        found = _line(line)
+        if isinstance(found, dict):
+            entries.append(found)
+        elif number == len(lines):
+            problems.append(f"{name} line {number}: cut off after {len(line)} bytes.")
+        else:
+            problems.append(f"{name} line {number}: {found}.")
+    return entries, problems
+
+
+def _line(line: bytes) -> dict[str, Any] | str:
+    """The entry of a line, or what is wrong with it."""
+    try:
+        found = json.loads(line.decode("utf-8"))
+    # Deep nesting ends in a RecursionError.
+    except (ValueError, RecursionError):
+        return "not JSON"
+    if not isinstance(found, dict):
+        return "not an object"
+    if found.get("schema") != SCHEMA:
+        return f"schema {json.dumps(found.get('schema'))} is unknown, it should be {SCHEMA}"
+    wrong = [key for key, kinds in _KINDS.items() if key not in found or not isinstance(found[key], kinds)]
+    return f"{', '.join(wrong)} missing or of a wrong kind" if wrong else found
+
+
+@contextmanager
+def _errors(file: Path, done: str) -> Iterator[None]:
+    """Say with the name of the file what the system refused.
+
+    :raises RecordError: in place of every OSError
+    """
+    try:
+        yield
+    except OSError as error:
+        raise RecordError(f"The run record {file} cannot be {done}: {error.strerror or error}.") from error
+
+
+@contextmanager
+def _opened(file: Path, flags: int, lock: int) -> Iterator[int]:
+    """The file's descriptor while this process holds the lock on it; closing it gives the lock back."""
+    handle = os.open(file, flags | os.O_CLOEXEC, 0o640)
+    try:
+        fcntl.flock(handle, lock)
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _write(handle: int, text: bytes, size: int) -> None:
+    """Write all, or leave the file as long as it was.
+
+    :raises OSError: the system's own
+    """
+    rest = text
+    try:
+        # One write; the system takes less only when it cannot take more, and the next one tells why.
+        while rest:
+            rest = rest[os.write(handle, rest) :]
+    except OSError:
+        if rest != text:
+            os.ftruncate(handle, size)
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring a folder's list of names to disk."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+# --- what a report is made of ------------------------------------------------------------------------------------
+
+
+def runs(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The names of the runs in a record, in the order in which they began."""
+    return list(dict.fromkeys(str(one["run"]) for one in entries))
+
+
+def about(entries: Sequence[Mapping[str, Any]], run: str) -> dict[str, Any]:
+    """`{id, started_at, ended_at, data}` of a run; null for what the record does not hold.
+
+    :raises RecordError: there is no such run
+    """
+    mine = _of(entries, run)
+    started = [one for one in mine if one["step"] == "run_started"]
+    ended = [one for one in mine if one["step"] == "run_finished"]
+    return {
+        "id": run,
+        "started_at": started[0]["at"] if started else None,
+        "ended_at": ended[-1]["at"] if ended else None,
+        "data": started[0]["data"] if started else {},
+    }
+
+
+def results(entries: Sequence[Mapping[str, Any]], run: str) -> list[dict[str, Any]]:
+    """What became of every host of a run, by name: `{name, decision, install, verify, restart, outcome, words, next_step, failed}`.
+
+    Hosts that `run_started` names under `hosts` and that have no step are there too, as `not_started`.
+
+    :raises RecordError: there is no such run
+    """
+    mine = _of(entries, run)
+    steps: dict[str, list[Mapping[str, Any]]] = {}
+    for one in mine:
+        if one["step"] == "run_started" and isinstance(one["data"].get("hosts"), list):
+            for name in one["data"]["hosts"]:
+                steps.setdefault(str(name), [])
+        if one["host"] is not None:
+            steps.setdefault(one["host"], []).append(one)
+    return [_result(name, steps[name]) for name in sorted(steps)]
+
+
+def decisions(entries: Sequence[Mapping[str, Any]], run: str) -> list[dict[str, Any]]:
+    """The decision of every host of a run that has one, by name.
+
+    :raises RecordError: there is no such run
+    """
+    return [one["decision"] for one in results(entries, run) if one["decision"] is not None]
+
+
+def _of(entries: Sequence[Mapping[str, Any]], run: str) -> list[Mapping[str, Any]]:
+    """The entries of one run.
+
+    :raises RecordError: there are none
+    """
+    mine = [one for one in entries if one["run"] == run]
+    if not mine:
+        known = ", ".join(runs(entries)[-10:]) or "none"
+        raise RecordError(f"run: {run!r} is not in the record; its last runs are: {known}.")
+    return mine
+
+
+def _result(name: str, steps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The result of one host from its steps in the order written."""
+    last = {one["step"]: one["data"] for one in steps}
+    finished = last.get("host_finished", {})
+    decision, install = _decision(steps), last.get("installed")
+    restart = _restart(last, steps)
+    words = finished.get("words") or (install or {}).get("words") or []
+    verify = {"before": last.get("verified_before"), "after": last.get("verified_after")}
+    return {
+        "name": name,
+        "decision": decision,
+        "install": install,
+        "verify": verify if any(verify.values()) else None,
+        "restart": restart,
+        "outcome": str(finished.get("outcome") or _outcome(steps, decision, install)),
+        "words": [words] if isinstance(words, str) else [str(one) for one in words],
+        "next_step": finished.get("next_step"),
+        "failed": finished.get("failed"),
+    }
+
+
+def _decision(steps: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """The decision that the last installation carried out; the last one when nothing was installed."""
+    found = None
+    pending = None
+    for one in steps:
+        if one["step"] == "decided":
+            pending = dict(one["data"])
+        elif one["step"] in {"installing", "installed"} and pending is not None:
+            found, pending = pending, None
+    return found or pending
+
+
+def _restart(last: Mapping[str, Mapping[str, Any]], steps: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """`{done, consent, reason, before, after, build, state}`; `done` is null when it began and its end is not recorded."""
+    order = [one["step"] for one in steps if one["step"] in {"restarting", "restarted"}]
+    if not order:
+        return None
+    begun = last.get("restarting", {})
+    ended = last["restarted"] if order[-1] == "restarted" else {}
+    told = {**begun, **ended}
+    return {
+        "done": ended.get("done", True) if order[-1] == "restarted" else None,
+        **{key: told.get(key) for key in ("consent", "reason", "before", "after", "build", "state")},
+    }
+
+
+def _outcome(
+    steps: Sequence[Mapping[str, Any]], decision: Mapping[str, Any] | None, install: Mapping[str, Any] | None
+) -> str:
+    """How a host ended whose `host_finished` names no outcome, or is not there."""
+    if not steps:
+        return "not_started"
+    if decision is not None and decision.get("reached") is False:
+        return "not_reached"
+    if not any(one["step"] == "host_finished" for one in steps):
+        return "not_finished"
+    if install is not None:
+        return str(install.get("outcome") or "unknown")
+    words = {"nothing": "nothing_to_do", "restart_due": "restart_due", "wait_for_window": "wait_for_window"}
+    said = str(decision.get("decision")) if decision else "unknown"
+    return "blocked" if said == "blocked" else words.get(said, "unknown")
