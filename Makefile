@@ -7,7 +7,7 @@ BIN := .venv/main/bin
 PYTEST := $(BIN)/python -m pytest -q
 
 .PHONY: help env-run env-test env-oldest env-between env-importer demo test lint units units-between fleet browser \
-	collection-lint sanity docs-lint importer coverage oldest mutants powershell-mutants bench clean
+	collection-lint sanity docs-lint importer coverage oldest mutants powershell-mutants bench bench-restarts clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{sub(/:.*/, "", $$1); printf "  make %-16s %s\n", $$1, $$2}'
@@ -79,5 +79,8 @@ powershell-mutants: env-test ## Hand-made mutations of the collector's PowerShel
 bench: env-test ## Time of a status for 12, 50 and 200 simulated hosts beside win_ping
 	$(BIN)/python tests/performance/bench_status.py
 
+bench-restarts: env-test ## Restarts per host-year over the real release history: our policy, monthly win_updates, the best possible
+	$(BIN)/python tests/performance/bench_restarts.py
+
 clean: ## Remove everything generated
-	rm -rf .venv build tests/output mutants rebootless-status .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv build tests/output mutants rebootless-status rebootless-plan rebootless-run .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -19,9 +19,12 @@ from ansible_collections.rebootless.patching.plugins.plugin_utils import (
     collector,
     pending_reboot,
     query,
+    release_merge,
     report,
     status,
+    track,
 )
+from ansible_collections.rebootless.patching.plugins.plugin_utils.releases import ReleaseTable
 
 SPEC = {
     "azure_var": {"type": "str", "default": "rebootless_azure"},
@@ -98,7 +101,7 @@ class ActionModule(collector.SignalsAction):
         history = self.history(dest / "history.json")
         previous = [one for one in history.values() if one["name"] in names or one["name"] not in variables]
         generated = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        facts: dict[str, Any] = {"generated_at": generated, "version": version(), "table": table.about()}
+        facts: dict[str, Any] = {"generated_at": generated, "version": version(), "table": self.about(table, hosts)}
         whole = report.document(hosts, previous=previous or None, **facts)
         view = whole
         if arguments["query"]:
@@ -122,6 +125,15 @@ class ActionModule(collector.SignalsAction):
         if lost:
             result.update(failed=True, msg=f"{len(lost)} of {len(hosts)} hosts could not be asked: {', '.join(lost)}.")
         return result
+
+    @staticmethod
+    def about(table: ReleaseTable, hosts: list[dict[str, Any]]) -> dict[str, str | None]:
+        """The table, and the newest Patch Tuesday if the table lacks it for a product of these hosts."""
+        judged = max(collector.moment(host["judged_at"], "now") for host in hosts)
+        fresh = release_merge.freshness(table, judged)
+        products = {track.TABLE_PRODUCT.get(host["product"], host["product"]) for host in hosts}
+        lacking = fresh["newest_patch_tuesday"] if products & set(fresh["missing"]) else None
+        return {**table.about(), "lacks_patch_tuesday": lacking}
 
     @staticmethod
     def select(hosts: list[dict[str, Any]], expression: str | None) -> list[dict[str, Any]]:

@@ -107,9 +107,11 @@ def summary_words(doc: Mapping[str, Any]) -> str:
 def about(doc: Mapping[str, Any]) -> str:
     """What the verdicts stand on."""
     table = doc["table"]
+    lacks = table.get("lacks_patch_tuesday")
+    old = f" It lacks the Patch Tuesday of {clean(lacks)}: run rebootless.patching.update_releases." if lacks else ""
     return (
         f"Generated {moment(doc['generated_at'])} by rebootless.patching {clean(doc['collection_version'])}; "
-        f"release table up to {clean(table['newest'])}, compiled {clean(table['compiled'])}."
+        f"release table up to {clean(table['newest'])}, compiled {clean(table['compiled'])}.{old}"
     )
 
 

@@ -78,6 +78,17 @@ class Page(HTMLParser):
 # --- the document ------------------------------------------------------------------------------------------------
 
 
+def test_a_table_that_lacks_the_newest_patch_tuesday_is_named() -> None:
+    table = {"newest": "2026-09-14", "compiled": "2026-11-22", "lacks_patch_tuesday": "2026-11-10"}
+    doc = report.document([], **{**FACTS, "table": table})
+    jsonschema.validate(doc, SCHEMA)
+    said = "lacks the Patch Tuesday of 2026-11-10"
+    assert said in report.terminal(doc, 200)
+    assert said in report.html(doc)
+    assert said in report.markdown(doc)
+    assert "lacks" not in report.terminal(report.document([], **FACTS), 200)
+
+
 def test_schema_is_a_schema_and_describes_every_property() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
