@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the action plugins share: read a host's signals once, name what went wrong, load the release table.
 
-Not part of the core: this is the only file of plugin_utils that knows Ansible.
+Not part of the core: this file and deciding.py are the only ones of plugin_utils that know Ansible.
 """
 
 from __future__ import annotations
@@ -109,10 +109,10 @@ class SignalsAction(ActionBase):
         _result, arguments = self.validate_argument_spec(argument_spec=dict(spec))
         return dict(arguments)
 
-    def collect(self, arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> Answer:
-        """Run the collector on the host, or say why there is no answer. Raises nothing for a host's trouble."""
+    def collect(self, arguments: Mapping[str, Any], task_vars: Mapping[str, Any], module: str = COLLECTOR) -> Answer:
+        """Run a collector on the host, or say why there is no answer. Raises nothing for a host's trouble."""
         try:
-            result = self._execute_module(module_name=COLLECTOR, module_args=dict(arguments), task_vars=task_vars)
+            result = self._execute_module(module_name=module, module_args=dict(arguments), task_vars=task_vars)
         except TROUBLE as error:
             return Answer(None, problem(error))
         signals = result.get("signals")

@@ -1,0 +1,43 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host is offered and what to do with it. Documentation: plugins/modules/updates_info.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
+from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, deciding
+
+SPEC = {
+    **deciding.SPEC,
+    "consent": {"type": "raw"},
+    "policy": {"type": "dict"},
+    "restart_answer": {"type": "str", "choices": ["auto", "always", "never"], "default": "auto"},
+    "return_signals": {"type": "bool", "default": False},
+}
+
+
+class ActionModule(deciding.DecidingAction):
+    """Collect signals and offers, ask the core, return."""
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the task."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        arguments = self.options(SPEC)
+        now = collector.moment(arguments["now"], "now")
+        agreed = deciding.consent(arguments["consent"])
+        rules = deciding.policy(arguments["policy"], variables)
+        table = collector.release_table(arguments["release_table"], arguments["release_table_extend"])
+        if arguments["signals"] is not None:
+            answer = collector.Answer(arguments["signals"], None)
+        else:
+            answer = self.everything(arguments, variables, arguments["restart_answer"])
+        if answer.problem is not None and arguments["on_problem"] == "fail":
+            failure = AnsibleActionFail if answer.problem["kind"] == "failed" else AnsibleConnectionFailure
+            raise failure(answer.problem["message"])
+        decision = self.decide(variables, answer, table, rules, now, azure=arguments["azure"], agreed=agreed)
+        result.update(changed=False, decision=decision, offers=decision["offers"], problem=answer.problem)
+        result["signals"] = answer.signals if arguments["return_signals"] else None
+        return result

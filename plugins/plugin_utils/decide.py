@@ -1,0 +1,669 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What to do with a host now: for each offer install, put off, refuse or blocked; for the host one word and its restart.
+
+Each offer goes through RULES in order; the first that applies decides, and every rule that fired says so in words.
+What waits for a restart has a limit: its exposure limit, and for a baseline the next hotpatch that needs it. A restart
+is due when no later run could still meet that limit; it happens with consent, and inside a window or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from ansible_collections.rebootless.patching.plugins.plugin_utils import calendar, offers, pending_reboot, status
+from ansible_collections.rebootless.patching.plugins.plugin_utils.offers import Offer, RestartClass
+from ansible_collections.rebootless.patching.plugins.plugin_utils.policy import CATEGORIES, Policy
+from ansible_collections.rebootless.patching.plugins.plugin_utils.releases import (
+    BASELINES,
+    Release,
+    ReleaseTable,
+    revision,
+)
+from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import Signals, Unknown
+from ansible_collections.rebootless.patching.plugins.plugin_utils.status import iso
+from ansible_collections.rebootless.patching.plugins.plugin_utils.track import TABLE_PRODUCT
+from ansible_collections.rebootless.patching.plugins.plugin_utils.windows import Window
+
+SCHEMA = 1
+DECISIONS = ("nothing", "install_without_restart", "restart_due", "wait_for_window", "blocked", "unknown")
+OFFER_DECISIONS = ("install", "put_off", "refuse", "blocked")
+# A host in one of these states has no hotpatches to lose and gains none from a baseline.
+OUTSIDE = ("not_capable", "not_ready", "not_enrolled")
+SECURITY = frozenset({CATEGORIES["security"], CATEGORIES["critical"]})
+DENIED = "access denied"
+BECOME = "Run it with become (become_method runas, become_user SYSTEM): a network logon is refused by the update agent."
+ANSWERS = {
+    DENIED: BECOME,
+    "not asked": "Ask for it with restart_answer: always; that downloads the update's bootstrapper.",
+}
+
+
+@dataclass
+class Ruling:
+    """One offer on its way through the rules."""
+
+    offer: Offer
+    row: Release | None
+    restart: RestartClass
+    keeps_track: bool | None
+    decision: str = ""
+    code: str = ""
+    why: list[str] = field(default_factory=list)
+    until: datetime | None = None
+    # When the update must be in effect at the latest; only of what waits for a restart.
+    limit: datetime | None = None
+    # Whether the policy wants it at all: what nobody wants blocks nothing and is no exposure.
+    wanted: bool = True
+    emergency: bool = False
+    # The releases that it brings: its own, and those before it that are not in effect on the host.
+    brings: tuple[Release, ...] = ()
+
+    def settle(self, decision: str, code: str, words: str, until: datetime | None = None) -> bool:
+        """Decide; the sentence stands last."""
+        self.decision, self.code, self.until = decision, code, until
+        self.why.append(words)
+        return True
+
+    def unwanted(self, code: str, words: str) -> bool:
+        """Decide that the policy does not want it."""
+        self.wanted = False
+        return self.settle("blocked", code, words)
+
+    @property
+    def released(self) -> datetime | None:
+        """Since when what it brings has been missing: a cumulative update brings those before it as well.
+
+        The table's day goes before the agent's, which moves with each change of a deployment.
+        """
+        if self.brings:
+            return calendar.release_moment(min(release.date for release in self.brings))
+        return None if isinstance(self.offer.released, Unknown) else self.offer.released
+
+
+@dataclass(frozen=True)
+class Case:
+    """All that the rules may look at beside the offer itself."""
+
+    now: datetime
+    policy: Policy
+    releases: ReleaseTable
+    signals: Signals
+    host: Mapping[str, Any]
+    consent: bool | None
+    # Whether a baseline is offered to a host that is behind or off its track: with it the host comes back.
+    returning: bool = False
+
+    @property
+    def rows_of(self) -> str:
+        """The host's product in the release table; empty when there is none."""
+        product = self.host["product"] or ""
+        return TABLE_PRODUCT.get(product, product)
+
+    @property
+    def protected(self) -> bool:
+        """Whether the host has a hotpatch track to lose: known to be on it."""
+        on_track = self.host["state"] in ("on_track", "restart_pending")
+        return on_track and self.host["track"] == "hotpatch"
+
+    @property
+    def window(self) -> Window | None:
+        """The window that is open now."""
+        return self.policy.windows.current(self.now)
+
+    @property
+    def in_window(self) -> bool:
+        """Whether a restart would be at a good time; without windows any time is."""
+        return self.policy.windows.always or self.window is not None
+
+    @property
+    def next_review(self) -> datetime:
+        """When the next monthly run can be expected: the next Patch Tuesday's release."""
+        today = calendar.patch_tuesday(self.now.year, self.now.month)
+        day = today if not calendar.released(today, self.now) else calendar.next_patch_tuesday(self.now.date())
+        return calendar.release_moment(day)
+
+
+def _words(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+# Rules: each may decide (True), or add a word and let the next one look.
+
+
+def _in_effect(case: Case, one: Ruling) -> bool:
+    """Done is what the build says, not what is still offered (KB5068966 was offered again on every scan)."""
+    build, kbs = case.host["build"], case.signals.kbs()
+    if one.row is None or build is None or revision(build)[0] != revision(one.row.build)[0]:
+        return False
+    listed = not isinstance(kbs, Unknown) and one.row.kb in kbs
+    if revision(build) > revision(one.row.build) or (build == one.row.build and listed):
+        return one.unwanted(
+            "already_in_effect", f"Build {build} already holds {one.row.kb}: it is offered again for nothing."
+        )
+    return False
+
+
+def _hidden(case: Case, one: Ruling) -> bool:
+    return one.offer.hidden is True and one.unwanted("hidden", "Somebody has hidden this update on the host.")
+
+
+def _emergency(case: Case, one: Ruling) -> bool:
+    named = sorted(case.policy.emergency & set(one.offer.kbs))
+    if named:
+        one.emergency = True
+        one.why.append(
+            f"The policy names {named[0]} an emergency: hold, rejections, categories and the track do not stop it."
+        )
+    return False
+
+
+def _held(case: Case, one: Ruling) -> bool:
+    hold = case.policy.hold
+    if one.emergency or hold is None or not hold.active(case.now):
+        return False
+    until = f" until {_words(hold.until)}" if hold.until else ""
+    return one.settle("blocked", "held", f"The policy holds all installations{until}: {hold.reason}.", hold.until)
+
+
+def _held_kb(case: Case, one: Ruling) -> bool:
+    named = sorted(case.policy.hold_kbs & set(one.offer.kbs))
+    if one.emergency or not named:
+        return False
+    return one.settle("blocked", "held_kb", f"The policy holds {named[0]}.")
+
+
+def _rejected(case: Case, one: Ruling) -> bool:
+    hit = next((match for match in case.policy.reject if match.fits(one.offer.title, one.offer.kbs)), None)
+    if one.emergency or hit is None:
+        return False
+    return one.unwanted("rejected", f"The policy rejects {hit.given}.")
+
+
+def _chosen(case: Case, one: Ruling) -> bool:
+    """Kinds that are off by default, and categories; an entry of `accept` goes before both."""
+    hit = next((match for match in case.policy.accept if match.fits(one.offer.title, one.offer.kbs)), None)
+    if one.emergency:
+        return False
+    if hit is not None:
+        one.why.append(f"The policy accepts {hit.given}.")
+        return False
+    if one.offer.driver is not False and not case.policy.drivers:
+        what = "It is a driver" if one.offer.driver is True else "The host does not say that it is no driver"
+        return one.unwanted("driver", f"{what}, and the policy takes no drivers.")
+    if one.offer.optional is not False and not case.policy.optional:
+        what = "It is optional" if one.offer.optional is True else "The host does not say that it is not optional"
+        return one.unwanted("optional", f"{what}, and the policy takes no optional updates.")
+    wanted = {CATEGORIES[word] for word in case.policy.categories}
+    if one.offer.driver is True or wanted & one.offer.categories:
+        return False
+    listed = ", ".join(word for word in one.offer.words() if word in CATEGORIES) or "none that the policy knows"
+    return one.unwanted("category", f"Its category ({listed}) is not among those of the policy.")
+
+
+def _licence(case: Case, one: Ruling) -> bool:
+    if one.offer.eula_accepted is not False or case.policy.accept_eula:
+        return False
+    return one.unwanted(
+        "licence_terms", "Its licence terms are not accepted on the host, and installing would accept them."
+    )
+
+
+def _off_track(case: Case, one: Ruling) -> bool:
+    if one.keeps_track is not False or not (case.protected or case.returning):
+        return False
+    assert one.row is not None
+    what = f"{one.row.kb} of {one.row.date} is a cumulative update outside the baseline"
+    if one.emergency:
+        one.why.append(f"{what}: it ends the hotpatch track until the next baseline.")
+        return False
+    return one.settle("refuse", "off_track", f"{what}: it would throw the host off its track until the next baseline.")
+
+
+def _limited(case: Case, one: Ruling) -> bool:
+    """What waits for a restart has a limit, whatever stops its installation at this moment."""
+    taken_at_once = one.restart.name == "possible" and case.policy.possible != "put_off"
+    if one.restart.name != "none" and not taken_at_once:
+        one.limit = _limit(case, one)
+    return False
+
+
+def _blackout(case: Case, one: Ruling) -> bool:
+    blackout = case.policy.windows.blackout(case.now)
+    if blackout is None:
+        return False
+    return one.settle("blocked", "blackout", f"Blackout until {_words(blackout.end)}.", blackout.end)
+
+
+def _agent_busy(case: Case, one: Ruling) -> bool:
+    if case.signals.flag("agent_busy") is not True:
+        return False
+    return one.settle("blocked", "agent_busy", "The update agent is installing something: ask again when it has ended.")
+
+
+def _restart_first(case: Case, one: Ruling) -> bool:
+    blocking = [reason for reason in case.host["pending"]["reasons"] if reason["blocks_updates"]]
+    if not blocking:
+        return False
+    return one.settle("blocked", "restart_pending", f"Nothing installs before a restart. {blocking[0]['detail']}")
+
+
+def _disk(case: Case, one: Ruling) -> bool:
+    disk = case.signals.table("system_disk")
+    free = disk.get("free_bytes") if isinstance(disk, Mapping) else None
+    if not isinstance(free, int) or isinstance(free, bool) or free >= case.policy.min_free_disk:
+        return False
+    words = (
+        f"{free / 2**30:.1f} GB free on the system disk, the policy wants {case.policy.min_free_disk / 2**30:.1f} GB."
+    )
+    return one.settle("blocked", "disk", words)
+
+
+def _no_restart(case: Case, one: Ruling) -> bool:
+    if one.restart.name != "none":
+        return False
+    return one.settle("install", "no_restart", f"It installs without a restart, says {one.restart.source}.")
+
+
+def _possible(case: Case, one: Ruling) -> bool:
+    """What may ask for a restart, where the policy takes that chance."""
+    choice = case.policy.possible
+    if one.restart.name != "possible" or choice == "put_off":
+        return False
+    if choice == "any":
+        return one.settle(
+            "install", "possible_any", "It may ask for a restart; the policy installs such updates at any time."
+        )
+    if case.in_window:
+        return one.settle(
+            "install", "possible_in_window", "It may ask for a restart; the policy allows that in this window."
+        )
+    following = case.policy.windows.following(case.now)
+    words = "It may ask for a restart; the policy installs such updates in a window."
+    return one.settle("put_off", "waits_for_window", words, following.start if following else None)
+
+
+CLASS_WORDS = {
+    "always": "It restarts the host, says {source}.",
+    "possible": "It may ask for a restart ({source}).",
+    "unknown": "Nobody knows whether it restarts the host.",
+}
+
+
+def _waits(case: Case, one: Ruling) -> bool:
+    """Everything else waits for an agreed restart, until its limit."""
+    word = CLASS_WORDS[one.restart.name].format(source=one.restart.source)
+    return one.settle("put_off", "waits_for_restart", f"{word} It waits for an agreed restart.", one.limit)
+
+
+RULES: tuple[Callable[[Case, Ruling], bool], ...] = (
+    _in_effect,
+    _hidden,
+    _emergency,
+    _held,
+    _held_kb,
+    _rejected,
+    _chosen,
+    _licence,
+    _off_track,
+    _limited,
+    _blackout,
+    _agent_busy,
+    _restart_first,
+    _disk,
+    _no_restart,
+    _possible,
+    _waits,
+)
+
+
+def _limit(case: Case, one: Ruling) -> datetime:
+    """When it must be in effect: its exposure limit, and for a baseline before the hotpatch that needs it."""
+    released = one.released
+    if one.emergency:
+        one.why.append("An emergency waits for nothing but consent and a window.")
+        return case.now
+    if released is None:
+        one.why.append("Nobody knows when it came out, so it is treated as overdue.")
+        return case.now
+    wait = case.policy.wait(one.offer.severity)
+    limit = released + wait
+    severity = one.offer.severity or "no severity, so the strictest"
+    since = "Released" if len(one.brings) < 2 else "Part of it has been missing since"
+    one.why.append(
+        f"{since} {_words(released)}, may wait {_span(wait.total_seconds())} ({severity}): until {_words(limit)}."
+    )
+    needed = _needed_by(case, one)
+    if needed is not None and needed < limit:
+        one.why.append(f"The hotpatch of {needed:%Y-%m-%d} needs this baseline.")
+        return needed
+    return limit
+
+
+def _needed_by(case: Case, one: Ruling) -> datetime | None:
+    """When the next hotpatch comes that builds on this baseline; None when the next month is a baseline itself."""
+    if one.row is None or one.row.type not in BASELINES or case.host["state"] in OUTSIDE:
+        return None
+    following = calendar.next_patch_tuesday(one.row.date)
+    # A month that nobody has announced may be a hotpatch.
+    if case.releases.planned_type(case.rows_of, following, case.now) == "baseline":
+        return None
+    return calendar.release_moment(following)
+
+
+def _span(seconds: float) -> str:
+    """A duration in words: `14 days`, `12 hours`."""
+    days, rest = divmod(int(seconds), 86400)
+    if days and not rest:
+        return f"{days} day{'s' if days > 1 else ''}"
+    hours = round(seconds / 3600, 1)
+    return f"{hours:g} hours"
+
+
+@dataclass
+class Restart:
+    """The restart that the host owes: whether it is due, by when, in which window, and whether this run may do it."""
+
+    due: bool = False
+    now: bool = False
+    by: datetime | None = None
+    window: Window | None = None
+    forced_by: list[Ruling] = field(default_factory=list)
+    why: str | None = None
+
+
+def _restart(case: Case, rulings: Collection[Ruling]) -> Restart:
+    waiting = sorted(
+        (one for one in rulings if one.limit is not None), key=lambda one: (one.limit or case.now, one.offer.id)
+    )
+    pending = case.host["restart_required"] == "yes"
+    if not waiting and not pending:
+        return Restart()
+    # What is installed and waits is not in effect: it gains nothing by waiting for a later window.
+    by = case.now if pending else waiting[0].limit or case.now
+    restart = Restart(by=by, window=_target(case, by))
+    restart.forced_by = [one for one in waiting if one.limit and _target(case, one.limit) == restart.window]
+    windows = case.policy.windows
+    # Later than now there is no run that could still say it.
+    late = not windows.always and windows.last_before(by, case.now) is None
+    last_run = by if windows.always or restart.window is None else restart.window.start
+    restart.due = pending or late or last_run <= case.next_review
+    open_now = case.window
+    reached = restart.window is None or (open_now is not None and open_now.end >= restart.window.end)
+    good_time = windows.always or (open_now is not None and reached)
+    calm = windows.blackout(case.now) is None and case.signals.flag("agent_busy") is not True
+    ready = pending or any(one.code == "waits_for_restart" for one in waiting)
+    restart.now = restart.due and ready and case.consent is True and good_time and calm
+    restart.why = _why_restart(case, restart, pending)
+    return restart
+
+
+def _target(case: Case, by: datetime) -> Window | None:
+    """The window for a restart that is needed by then: the last that ends in time, else the nearest; None without windows."""
+    windows = case.policy.windows
+    nearest = windows.current(case.now) or windows.following(case.now)
+    if case.policy.restart_at == "first":
+        return nearest
+    return windows.last_before(by, case.now) or nearest
+
+
+def _why_restart(case: Case, restart: Restart, pending: bool) -> str:
+    names = ", ".join(one.offer.label for one in restart.forced_by)
+    if pending:
+        details = " ".join(reason["detail"] for reason in case.host["pending"]["reasons"])
+        what = f"A restart is pending. {details}"
+    else:
+        assert restart.by is not None
+        what = f"{names} must be in effect by {_words(restart.by)}."
+        if restart.by < case.now:
+            what = f"{names} had to be in effect by {_words(restart.by)}: overdue."
+    if case.policy.windows.always:
+        return what
+    if restart.window is None:
+        return f"{what} No window lies ahead within a year."
+    return f"{what} The window for it: {_words(restart.window.start)} to {_words(restart.window.end)}."
+
+
+def _ruling(case: Case, offer: Offer) -> Ruling:
+    rows = case.releases.of(case.rows_of, case.now)
+    row = offers.row_of(offer, rows)
+    one = Ruling(offer, row, offers.restart_class(offer, row), row.keeps_track if row else None)
+    if row is not None:
+        one.brings = _brings(case, row, rows)
+    for rule in RULES:
+        if rule(case, one):
+            break
+    return one
+
+
+def _is_baseline(case: Case, offer: Offer) -> bool:
+    row = offers.row_of(offer, case.releases.of(case.rows_of, case.now))
+    return row is not None and row.type in BASELINES
+
+
+def _brings(case: Case, row: Release, rows: Collection[Release]) -> tuple[Release, ...]:
+    """An update of Windows, and the earlier ones that come with it and that the host lacks.
+
+    By their days, because a hotpatch has a lower build than the cumulative update of its month and brings the same. On
+    a host that has a track to lose only those of its lane count.
+    """
+    build = case.host["build"]
+    own = [one.date for one in rows if one.build == build]
+    if not own:
+        return (row,)
+    earlier = [
+        one
+        for one in rows
+        if max(own) < one.date < row.date
+        and revision(one.build) < revision(row.build)
+        and (one.keeps_track or not case.protected)
+    ]
+    return (*earlier, row)
+
+
+def _agree(case: Case, rulings: Collection[Ruling], restart: Restart) -> None:
+    """With consent in the right window everything that waited is installed for the one restart.
+
+    What nobody can place on the track is taken along only when its own limit forces it: it may end the track.
+    """
+    for one in rulings:
+        if one.code != "waits_for_restart":
+            if one.code == "waits_for_window":
+                one.settle("install", "agreed_restart", "It goes along with the agreed restart.")
+            continue
+        risky = case.protected and one.row is None and one.restart.name != "possible" and one not in restart.forced_by
+        if not risky:
+            one.settle(
+                "install", "agreed_restart", "The restart is agreed and its window is open: it is installed now."
+            )
+
+
+def _exposure(case: Case, rulings: Collection[Ruling]) -> dict[str, Any]:
+    """`{seconds, since, offers}`: since when the oldest wanted security update has not been in effect."""
+    open_ones = [one for one in rulings if one.wanted and (one.offer.categories & SECURITY or one.offer.severity)]
+    since = min((one.released for one in open_ones if one.released is not None), default=None)
+    seconds = None if since is None else max(0, int((case.now - since).total_seconds()))
+    return {
+        "seconds": seconds,
+        "since": iso(since) if since else None,
+        "offers": [one.offer.id for one in open_ones],
+    }
+
+
+def _missing(case: Case, read: offers.Offers | Unknown, rulings: Collection[Ruling]) -> list[dict[str, str]]:
+    """The answers that the decision lacks: what, why, and how to get them."""
+    missing = []
+
+    def lack(what: str, why: str, fix: str) -> None:
+        missing.append({"what": what, "why": why, "fix": fix})
+
+    if not case.host["reached"]:
+        return missing
+    if isinstance(read, Unknown):
+        why = case.signals.cause("agent_offers")
+        fix = (
+            BECOME
+            if why == DENIED
+            else "Look at the Windows Update service and its source on the host, then ask again."
+        )
+        lack("what the update agent offers", why, fix)
+    elif read.malformed:
+        lack(f"{read.malformed} offers that could not be read", "malformed answer", "Report this with the raw signals.")
+    if isinstance(case.signals.flag("agent_busy"), Unknown):
+        lack("whether the update agent is installing something", case.signals.cause("agent_busy"), BECOME)
+    for one in rulings:
+        if one.wanted and one.offer.unanswered is not None:
+            lack(
+                f"the agent's own answer whether {one.offer.label} restarts this host",
+                one.offer.unanswered,
+                ANSWERS.get(
+                    one.offer.unanswered, "Ask again; until then the static answer or the release table stands in."
+                ),
+            )
+    return missing
+
+
+def _decision(rulings: Collection[Ruling], restart: Restart) -> str:
+    """One word for the host."""
+    of = {name: [one for one in rulings if one.decision == name] for name in OFFER_DECISIONS}
+    stuck = [one for one in of["blocked"] if one.wanted]
+    if stuck and not of["install"] and not of["put_off"]:
+        return "blocked"
+    if restart.due:
+        return "restart_due"
+    if of["install"]:
+        return "install_without_restart"
+    return "wait_for_window" if of["put_off"] else "nothing"
+
+
+def _summary(case: Case, decision: str, rulings: Collection[Ruling], restart: Restart) -> str:
+    def names(what: str) -> str:
+        return ", ".join(
+            one.offer.label for one in rulings if one.decision == what and (what != "blocked" or one.wanted)
+        )
+
+    parts = []
+    if names("install"):
+        agreed = "and restart" if restart.now else "without a restart"
+        parts.append(f"Install {names('install')} {agreed}.")
+    elif restart.now:
+        parts.append("Restart now.")
+    if names("refuse"):
+        parts.append(f"Refuse {names('refuse')}.")
+    if names("put_off"):
+        parts.append(f"Put off {names('put_off')}.")
+    if names("blocked"):
+        parts.append(f"Blocked: {names('blocked')}.")
+    if restart.due and not restart.now and restart.why:
+        parts.append(f"A restart is due: {restart.why}")
+    return " ".join(parts) or "Nothing to do."
+
+
+def _shown(one: Ruling, case: Case) -> dict[str, Any]:
+    released = one.released
+    known = [value if not isinstance(value, Unknown) else None for value in (one.offer.driver, one.offer.optional)]
+    return {
+        **offers.brief(one.offer),
+        "categories": one.offer.words(),
+        "severity": one.offer.severity,
+        "size": None if isinstance(one.offer.size, Unknown) else one.offer.size,
+        "released": iso(released) if released else None,
+        "driver": known[0],
+        "optional": known[1],
+        "restart": one.restart.name,
+        "restart_source": one.restart.source,
+        "keeps_track": one.keeps_track,
+        "decision": one.decision,
+        "code": one.code,
+        "until": iso(one.until) if one.until else None,
+        "waited": None if released is None else max(0, int((case.now - released).total_seconds())),
+        "limit": iso(one.limit) if one.limit else None,
+        "why": list(one.why),
+    }
+
+
+def _window(window: Window | None) -> dict[str, Any] | None:
+    return {"start": iso(window.start), "end": iso(window.end), "name": window.name} if window else None
+
+
+def stale_when(host: Mapping[str, Any], read: offers.Offers | Unknown) -> dict[str, Any]:
+    """What a decision rests on; when any of it has changed, the decision is stale."""
+    pending = host["pending"]["reasons"]
+    known = () if isinstance(read, Unknown) else read.known
+    return {
+        "build": host["build"],
+        "last_boot": host["last_boot"],
+        "pending": sorted(f"{reason['class']}:{reason['source']}" for reason in pending),
+        "offers": {offer.id: offer.revision for offer in known},
+    }
+
+
+def decide(
+    name: str,
+    signals: object,
+    releases: ReleaseTable,
+    policy: Policy,
+    now: datetime,
+    *,
+    azure: object = None,
+    problem: Mapping[str, object] | None = None,
+    consent: bool | None = None,
+    classes: Collection[str] = pending_reboot.DEFAULT_CLASSES,
+) -> dict[str, Any]:
+    """The decision on a host and on each of its offers, as plain JSON; the same keys whatever the outcome.
+
+    `signals` are those of windows_signals_info and windows_offers_info together; None when the host was not reached.
+    `consent` is what the administrator says to a restart: true, false, or None for not said.
+    """
+    host = status.host_status(name, signals, problem, releases, now, azure=azure, classes=classes)
+    case = Case(now, policy, releases, Signals(signals), host, consent)
+    read = offers.read(case.signals)
+    if not isinstance(read, Unknown) and host["state"] in ("behind", "off_track"):
+        case = replace(case, returning=any(_is_baseline(case, offer) for offer in read.known))
+    rulings = [] if isinstance(read, Unknown) else [_ruling(case, offer) for offer in read.known]
+    restart = _restart(case, rulings)
+    if restart.now:
+        _agree(case, rulings, restart)
+    if isinstance(read, Unknown):
+        decision = "restart_due" if restart.due else "unknown"
+        what = (
+            case.signals.cause("agent_offers")
+            if host["reached"]
+            else (host["problem"] or {}).get("message", "no answer")
+        )
+        summary = f"What the host is offered is not known: {what}."
+    else:
+        decision = _decision(rulings, restart)
+        summary = _summary(case, decision, rulings, restart)
+    following = policy.windows.following(now)
+    return {
+        "schema": SCHEMA,
+        "name": name,
+        "decided_at": iso(now),
+        "reached": host["reached"],
+        "problem": host["problem"],
+        **{key: host[key] for key in ("product", "state", "track", "build", "last_boot", "last_baseline")},
+        "next_baseline_expected": host["next_baseline_expected"],
+        "decision": decision,
+        "summary": summary,
+        "offers": [_shown(one, case) for one in rulings],
+        **{what: [one.offer.id for one in rulings if one.decision == what] for what in OFFER_DECISIONS},
+        "restart": {
+            "due": restart.due,
+            "now": restart.now,
+            "by": iso(restart.by) if restart.by else None,
+            "window": _window(restart.window),
+            "offers": [one.offer.id for one in restart.forced_by],
+            "why": restart.why,
+            "consent": consent,
+        },
+        "exposure": _exposure(case, rulings),
+        "pending": host["pending"],
+        "restart_required": host["restart_required"],
+        "missing": _missing(case, read, rulings),
+        "window": {"current": _window(case.window), "following": _window(following)},
+        "stale_when": stale_when(host, read),
+    }
