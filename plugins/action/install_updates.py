@@ -1,0 +1,291 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Install exactly what was decided, and prove it. Documentation: plugins/modules/install_updates.py."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible_collections.rebootless.patching.plugins.plugin_utils import (
+    collector,
+    decide,
+    deciding,
+    install,
+    offers,
+    status,
+)
+from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import Signals, Unknown
+
+WIN_UPDATES = "ansible.windows.win_updates"
+SPEC = {
+    **deciding.SPEC,
+    "deadline": {"type": "int", "default": 7200},
+    "decision": {"type": "dict", "required": True},
+    "poll_interval": {"type": "float", "default": 15.0},
+}
+NEEDED = ("name", "install", "offers", "restart", "stale_when", "state", "track")
+
+
+class LeftRunning(AnsibleError):
+    """The time is over, and the installation is left to end by itself."""
+
+
+class Seen(NamedTuple):
+    """A host at one moment: its raw signals, its status, and what a decision made now would rest on."""
+
+    signals: Signals
+    host: Mapping[str, Any]
+    current: Mapping[str, Any]
+    offered: offers.Offers | Unknown
+
+    @property
+    def snapshot(self) -> dict[str, Any]:
+        """For the proof."""
+        return install.snapshot(self.signals, self.current, self.host["restart_required"])
+
+
+class Watch:
+    """Stands between win_updates' own action plugin and the host: asks again when the connection is lost, until the deadline.
+
+    The real plugin cancels the installation when a poll fails twice; here a lost connection cancels nothing.
+    """
+
+    def __init__(self, action: Any, ends: float, interval: float) -> None:
+        self.ends, self.interval = ends, interval
+        self.started = self.ended = self.left = False
+        self._execute, self._connection = action._execute_module, action._connection
+        action._execute_module = self.call
+
+    def call(self, **wanted: Any) -> dict[str, Any]:
+        """In place of the plugin's `_execute_module`."""
+        operation = wanted["module_args"].get("_operation")
+        if operation == "cancel" and not self.ended:
+            raise LeftRunning("the installation is left to end by itself")
+        self.started |= operation == "start"
+        while True:
+            if time.monotonic() >= self.ends:
+                self.left = True
+                raise LeftRunning("the deadline is over")
+            try:
+                result: dict[str, Any] = self._execute(**wanted)
+            except collector.TROUBLE:
+                if operation != "poll":
+                    raise
+                self._connection.reset()
+                time.sleep(min(self.interval, max(0.0, self.ends - time.monotonic())))
+                continue
+            self.ended |= any(entry["task"] == "exit" for entry in result.get("output") or [])
+            return result
+
+
+class ActionModule(deciding.DecidingAction):
+    """Ask again, install, ask once more."""
+
+    _supports_async = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the task."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        arguments = self.options(SPEC)
+        decision = self.decision(arguments["decision"], variables)
+        self.now = collector.moment(arguments["now"], "now")
+        self.table = collector.release_table(arguments["release_table"], arguments["release_table_extend"])
+        began, ends = datetime.now(UTC), time.monotonic() + arguments["deadline"]
+        result.update(self.blank(decision, began))
+        wanted = list(decision["install"])
+        if not wanted:
+            return self.done(result, "nothing_to_do", began)
+        before = self.look(arguments, variables)
+        if isinstance(before, collector.Answer):
+            return self.not_asked(result, before.problem, arguments, began)
+        result["proof"] = install.proof(before.snapshot, None, kept=None, wanted_by=None, names={})
+        changed = install.stale(decision, before.current, self.now)
+        if changed:
+            result["words"] = changed
+            said = f"The decision is stale, so nothing was installed: {' '.join(changed)} Decide again."
+            return self.trouble(result, "stale", said, arguments, began)
+        assert isinstance(before.offered, offers.Offers)
+        chosen = offers.accept(wanted, before.offered.known)
+        result["left_out"] = [
+            {"id": one, "why": "Another offer has the same title and KBs and was decided differently."}
+            for one in chosen.left_out
+        ]
+        result["accept_list"] = chosen.patterns
+        todo = [offer for offer in before.offered.known if offer.id in chosen.ids]
+        if self._task.check_mode:
+            result.update(changed=bool(todo), would_install=[offer.id for offer in todo])
+            return self.done(result, "check_mode", began)
+        report = self.install(chosen.patterns, variables, ends, arguments["poll_interval"]) if todo else None
+        self.prove(result, decision, before, todo, report, arguments, variables, ends)
+        if self._task.diff and result["proof"]["after"] is not None:
+            result["diff"] = self.difference(result["proof"])
+        bad = [one for one in ("failed", "partly_installed", "still_installing", "unknown") if result["outcome"] == one]
+        if bad:
+            return self.trouble(result, bad[0], " ".join(result["words"]) or bad[0], arguments, began)
+        return self.done(result, result["outcome"], began)
+
+    @staticmethod
+    def decision(given: Mapping[str, Any], variables: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The decision, which must be one, and of this host.
+
+        :raises AnsibleActionFail: naming what is wrong
+        """
+        missing = [key for key in NEEDED if key not in given]
+        if missing:
+            raise AnsibleActionFail(
+                f"decision: {', '.join(missing)} is missing; give the decision of rebootless.patching.updates_info as it is."
+            )
+        host = str(variables.get("inventory_hostname", ""))
+        if given["name"] != host:
+            raise AnsibleActionFail(f"decision: it is the decision on {given['name']!r}; this host is {host!r}.")
+        return given
+
+    @staticmethod
+    def blank(decision: Mapping[str, Any], began: datetime) -> dict[str, Any]:
+        """Every key of the result, whatever the outcome."""
+        return {
+            "changed": False,
+            "outcome": None,
+            **{
+                name: []
+                for name in ("installed", "failed_updates", "left_out", "still_installing", "unknown", "reoffered")
+            },
+            "updates": [],
+            "words": [],
+            "proof": None,
+            "accept_list": [],
+            "would_install": list(decision["install"]),
+            "problem": None,
+            "started_at": status.iso(began),
+        }
+
+    def look(self, arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> Seen | collector.Answer:
+        """The host as it is now, or the problem."""
+        answer = self.everything(arguments, variables)
+        if answer.signals is None:
+            return answer
+        name = str(variables.get("inventory_hostname", ""))
+        host = status.host_status(name, answer.signals, None, self.table, self.now, azure=arguments["azure"])
+        signals = Signals(answer.signals)
+        offered = offers.read(signals)
+        return Seen(signals, host, decide.stale_when(host, offered), offered)
+
+    def install(self, patterns: list[str], variables: dict[str, Any], ends: float, interval: float) -> install.Report:
+        """Let win_updates do it, watched."""
+        task = self._task.copy()
+        task.args = {
+            "accept_list": patterns,
+            "category_names": ["*"],
+            "reboot": False,
+            "skip_optional": False,
+            "state": "installed",
+        }
+        action = self._shared_loader_obj.action_loader.get(
+            WIN_UPDATES,
+            task=task,
+            connection=self._connection,
+            play_context=self._play_context,
+            loader=self._loader,
+            templar=self._templar,
+            shared_loader_obj=self._shared_loader_obj,
+        )
+        watch = Watch(action, ends, interval)
+        said = action.run(task_vars=variables)
+        failed = said.get("failed") or said.get("unreachable")
+        message = str(said.get("msg") or "win_updates failed and did not say why") if failed else None
+        # What never reached the host has certainly not run.
+        return install.Report(said.get("updates") or {}, message, watch.ended)
+
+    def prove(
+        self,
+        result: dict[str, Any],
+        decision: Mapping[str, Any],
+        before: Seen,
+        todo: list[offers.Offer],
+        report: install.Report | None,
+        arguments: Mapping[str, Any],
+        variables: Mapping[str, Any],
+        ends: float,
+    ) -> None:
+        """Ask the host what became of it, again and again while that is open and the deadline is not over."""
+        said = report or install.Report({}, None, True)
+        while True:
+            seen = self.look(arguments, variables)
+            after = seen if isinstance(seen, Seen) else None
+            state = install.After(after.signals, after.offered) if after else install.After(Signals({}), offers.UNKNOWN)
+            updates = [install.result_of(offer, said, state) for offer in todo]
+            open_ones = [one for one in updates if one["result"] in ("still_installing", "unknown")]
+            if (after is not None and not open_ones) or time.monotonic() >= ends:
+                break
+            self._connection.reset()
+            time.sleep(min(arguments["poll_interval"], max(0.0, ends - time.monotonic())))
+        result["updates"] = updates
+        for name, key in (("installed", "installed"), ("still_installing", "still_installing"), ("unknown", "unknown")):
+            result[key] = [one["id"] for one in updates if one["result"] == name]
+        result["failed_updates"] = [
+            {key: one[key] for key in ("id", "kb", "title", "hresult", "message")}
+            for one in updates
+            if one["result"] == "failed"
+        ]
+        result["left_out"] += [
+            {"id": one["id"], "why": one["message"]} for one in updates if one["result"] == "left_out"
+        ]
+        result["reoffered"] = [one["id"] for one in updates if one["reoffered"]]
+        names = {offer["id"]: offer["kb"] for offer in decision["offers"]}
+        wanted_by = None
+        if after is not None:
+            wanted_by = install.restart_wanted_by(before.signals, after.signals, after.host["pending"]["pending"])
+        result["proof"] = install.proof(
+            before.snapshot,
+            after.snapshot if after else None,
+            kept=install.track_kept(before.host, after.host) if after else None,
+            wanted_by=wanted_by,
+            names=names,
+        )
+        promised = [
+            one["id"] for one in decision["offers"] if one["decision"] == "install" and one["restart"] == "none"
+        ]
+        result["words"] = install.words(updates, result["proof"], [] if decision["restart"]["now"] else promised)
+        result["outcome"] = install.outcome(updates)
+        result["changed"] = bool(result["installed"]) or bool(result["still_installing"]) or bool(result["unknown"])
+        if isinstance(seen, collector.Answer):
+            result["problem"] = seen.problem
+
+    @staticmethod
+    def difference(proof: Mapping[str, Any]) -> dict[str, str]:
+        """Build and KBs before and after, for diff mode."""
+
+        def text(moment: Mapping[str, Any]) -> str:
+            return "\n".join([f"build: {moment['build']}", *[f"kb: {kb}" for kb in moment["kbs"] or []], ""])
+
+        return {"before": text(proof["before"]), "after": text(proof["after"])}
+
+    def not_asked(
+        self, result: dict[str, Any], problem: Mapping[str, str] | None, arguments: Mapping[str, Any], began: datetime
+    ) -> dict[str, Any]:
+        """The host could not be asked before anything was done."""
+        result["problem"] = problem
+        said = f"The host could not be asked, so nothing was installed: {(problem or {}).get('message', 'no answer')}"
+        return self.trouble(result, "failed", said, arguments, began)
+
+    def trouble(
+        self, result: dict[str, Any], outcome: str, said: str, arguments: Mapping[str, Any], began: datetime
+    ) -> dict[str, Any]:
+        """An outcome that fails the task, or is reported if the task asks for that."""
+        result = self.done(result, outcome, began)
+        result["words"] = result["words"] or [said]
+        result["msg"] = said
+        result["failed"] = arguments["on_problem"] == "fail"
+        return result
+
+    @staticmethod
+    def done(result: dict[str, Any], outcome: str, began: datetime) -> dict[str, Any]:
+        """The end: outcome and times."""
+        ended = datetime.now(UTC)
+        result.update(outcome=outcome, ended_at=status.iso(ended), seconds=int((ended - began).total_seconds()))
+        return result

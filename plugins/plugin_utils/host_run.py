@@ -1,0 +1,135 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a host ends in a run: whether its agreed restart may happen now, and in one word what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import moment
+
+# An installation that has come to its end, good or bad: only then may a host restart.
+ENDED = ("nothing_to_do", "installed", "partly_installed", "failed")
+BAD_INSTALL = ("failed", "partly_installed", "stale", "unknown", "still_installing")
+NEXT_STEPS = {
+    "blocked": "Put right what blocks it (the offers say what), then run again.",
+    "failed": "Look at the failure, put it right, then run again: what is installed already is recognised.",
+    "not_reached": "Make the host reachable (power, name, port, credentials), then run again.",
+    "partly_installed": "Look at the updates that failed, then run again: what is installed already is recognised.",
+    "restart_due": "Agree to the restart (consent: true) for its window, or say false to have it reported only.",
+    "stale": "Run again: the host is asked and decided anew.",
+    "still_installing": "Run again later: the host is asked before anything is done to it.",
+    "unknown": "Run again: the host is asked before anything is done to it.",
+    "verify_failed": "Look at the failed checks; the update can be taken off again by hand.",
+}
+
+
+class Restart(NamedTuple):
+    """Whether the host is to be restarted now, and why or why not."""
+
+    now: bool
+    why: str
+
+
+def restart_agreed(decision: Mapping[str, Any], install: Mapping[str, Any] | None, now: datetime) -> Restart:
+    """Whether the restart that the decision agreed to may happen at `now`: never while anything may still be installing."""
+    agreed = decision["restart"]
+    if agreed["consent"] is not True or agreed["now"] is not True:
+        return Restart(False, "No restart is agreed.")
+    if install is not None and install.get("outcome") not in ENDED:
+        return Restart(
+            False, f"The installation has not ended ({install.get('outcome')}), so the host is not restarted."
+        )
+    window = agreed["window"]
+    end = moment(window["end"]) if window else None
+    if window and (not isinstance(end, datetime) or now >= end):
+        return Restart(False, f"The window closed at {window['end']}, so the host is not restarted.")
+    after = ((install or {}).get("proof") or {}).get("after")
+    waiting = after["restart_required"] if after else decision["restart_required"]
+    if waiting != "yes":
+        return Restart(False, "Nothing waits for a restart.")
+    return Restart(True, agreed["why"] or "An installed update waits for a restart.")
+
+
+def result(
+    name: str,
+    decision: Mapping[str, Any] | None,
+    install: Mapping[str, Any] | None = None,
+    verify: Mapping[str, Any] | None = None,
+    restart: Mapping[str, Any] | None = None,
+    failure: str | None = None,
+) -> dict[str, Any]:
+    """`{name, decision, install, verify, restart, outcome, words, next_step, failed}` of a host.
+
+    `failed` is what the run's exit status tells.
+    """
+    words = list((install or {}).get("words") or [])
+    outcome, failed, said = _outcome(decision, install, verify, restart, failure)
+    if said and said not in words:
+        words.append(said)
+    return {
+        "name": name,
+        "decision": decision,
+        "install": install,
+        "verify": verify,
+        "restart": restart,
+        "outcome": outcome,
+        "words": words,
+        "next_step": NEXT_STEPS.get(outcome),
+        "failed": failed,
+    }
+
+
+def _outcome(
+    decision: Mapping[str, Any] | None,
+    install: Mapping[str, Any] | None,
+    verify: Mapping[str, Any] | None,
+    restart: Mapping[str, Any] | None,
+    failure: str | None,
+) -> tuple[str, bool, str]:
+    if decision is None:
+        return "failed", True, failure or "The host was not decided on."
+    if not decision["reached"]:
+        return "not_reached", True, (decision["problem"] or {}).get("message", "The host gave no answer.")
+    done = (install or {}).get("outcome")
+    if done in BAD_INSTALL:
+        return str(done), True, failure or ""
+    healthy = ((verify or {}).get("after") or {}).get("healthy", True)
+    if healthy is not True:
+        return (
+            ("verify_failed" if healthy is False else "unknown"),
+            True,
+            failure or "The health checks did not all pass.",
+        )
+    if failure:
+        return "failed", True, failure
+    if done == "check_mode":
+        return "check_mode", False, ""
+    if restart and restart.get("done"):
+        return "restarted", False, ""
+    if decision["decision"] == "unknown":
+        return "unknown", True, decision["summary"]
+    if _owes_restart(decision, install):
+        return "restart_due", decision["restart"]["consent"] is None, _consent_words(decision)
+    if decision["decision"] == "blocked":
+        return "blocked", False, decision["summary"]
+    if done == "installed":
+        return "installed", False, ""
+    return ("wait_for_window" if decision["put_off"] else "nothing_to_do"), False, ""
+
+
+def _owes_restart(decision: Mapping[str, Any], install: Mapping[str, Any] | None) -> bool:
+    """Whether a restart is due, or one is pending now that was not before."""
+    proof = (install or {}).get("proof") or {}
+    after = proof.get("after") or {}
+    return bool(decision["restart"]["due"]) or after.get("restart_required") == "yes"
+
+
+def _consent_words(decision: Mapping[str, Any]) -> str:
+    restart = decision["restart"]
+    why = restart["why"] or "A restart is pending."
+    if restart["consent"] is None:
+        return f"A restart is due and nobody has said yes or no to it. {why}"
+    return f"A restart is due. {why}"

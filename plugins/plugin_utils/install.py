@@ -1,0 +1,234 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an installation came to: is the decision still good, what became of each update, and the proof before and after.
+
+Nothing is called failed by guess: what the host did not say is `unknown`, what its agent is still doing `still_installing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from ansible_collections.rebootless.patching.plugins.plugin_utils import offers
+from ansible_collections.rebootless.patching.plugins.plugin_utils.offers import Offer
+from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import Signals, Unknown, moment, shown
+
+OUTCOMES = (
+    "nothing_to_do",
+    "installed",
+    "partly_installed",
+    "failed",
+    "still_installing",
+    "unknown",
+    "stale",
+    "check_mode",
+)
+RESULTS = ("installed", "failed", "left_out", "still_installing", "unknown")
+UPDATE_IDS = "wu_reboot_required"
+
+
+def stale(decision: Mapping[str, Any], current: Mapping[str, Any], now: datetime) -> list[str]:
+    """What has changed since the decision, in sentences; empty when it still holds.
+
+    `current` is what a decision made now would rest on (`stale_when`). Of the offers only those that are to be
+    installed count.
+    """
+    words = []
+    before = decision["stale_when"]
+    for key, name in (("build", "The build"), ("last_boot", "The last boot")):
+        if before[key] != current[key]:
+            words.append(f"{name} was {before[key]}, and is {current[key]} now.")
+    gone, come = (sorted(set(one) - set(other)) for one, other in _both_ways(before["pending"], current["pending"]))
+    if come:
+        words.append(f"New reasons for a restart: {', '.join(come)}.")
+    if gone:
+        words.append(f"No longer a reason for a restart: {', '.join(gone)}.")
+    names = {offer["id"]: offer["kb"] or offer["title"] for offer in decision["offers"]}
+    for update in decision["install"]:
+        revision, offered = before["offers"].get(update), current["offers"].get(update)
+        if offered is None:
+            words.append(f"{names.get(update, update)} is no longer offered.")
+        elif offered != revision:
+            words.append(
+                f"{names.get(update, update)} was offered as revision {revision}, and is revision {offered} now."
+            )
+    window = decision["restart"]["window"]
+    end = moment(window["end"]) if decision["restart"]["now"] and window else None
+    if isinstance(end, datetime) and now >= end:
+        words.append(f"The window for the restart closed at {window['end']}.")
+    return words
+
+
+def _both_ways(one: Collection[str], other: Collection[str]) -> tuple[tuple[Collection[str], Collection[str]], ...]:
+    return (one, other), (other, one)
+
+
+def snapshot(signals: Signals, current: Mapping[str, Any], restart_required: str) -> dict[str, Any]:
+    """`{boot, build, kbs, pending, restart_required}` of a host at one moment; null where it did not tell."""
+    kbs = signals.kbs()
+    return {
+        "boot": current["last_boot"],
+        "build": current["build"],
+        "kbs": None if isinstance(kbs, Unknown) else sorted(kbs),
+        "pending": list(current["pending"]),
+        "restart_required": restart_required,
+    }
+
+
+class Report(NamedTuple):
+    """What `win_updates` said: its entries by update id, its message when it failed, and whether it reached its end."""
+
+    updates: Mapping[str, Mapping[str, Any]]
+    message: str | None
+    ended: bool
+
+
+class After(NamedTuple):
+    """The host after the installation: its signals, and what it offers now (UNKNOWN when it did not tell)."""
+
+    signals: Signals
+    offered: offers.Offers | Unknown
+
+
+def result_of(offer: Offer, report: Report, after: After) -> dict[str, Any]:
+    """`{id, kb, title, result, hresult, message, reoffered}` of one update that was to be installed."""
+    name, hresult, message = _result(offer, report, after)
+    again = isinstance(after.offered, offers.Offers) and any(
+        one.id == offer.id and one.revision == offer.revision for one in after.offered.known
+    )
+    return {
+        "id": offer.id,
+        "kb": offer.kb,
+        "title": shown(offer.title),
+        "result": name,
+        "hresult": hresult,
+        "message": message,
+        "reoffered": name == "installed" and again,
+    }
+
+
+def _result(offer: Offer, report: Report, after: After) -> tuple[str, str | None, str | None]:
+    said = report.updates.get(offer.id)
+    if said is not None and said.get("installed") is True:
+        return "installed", None, None
+    if said is not None and "failure_hresult_code" in said:
+        code = int(said["failure_hresult_code"]) & 0xFFFFFFFF
+        return "failed", f"0x{code:08X}", shown(said.get("failure_msg", ""), 300)
+    # Its message is about what it found, or about a search that found nothing at all.
+    if report.ended and report.message and (said is not None or not report.updates):
+        return "failed", None, shown(report.message, 300)
+    if report.ended and said is None:
+        return "left_out", None, "win_updates did not find it any more."
+    return _asked(offer, after)
+
+
+def _asked(offer: Offer, after: After) -> tuple[str, str | None, str | None]:
+    """What the host itself says of an update whose installation nobody saw end."""
+    busy = after.signals.flag("agent_busy")
+    if busy is True:
+        return "still_installing", None, "The update agent is still installing."
+    if isinstance(after.offered, Unknown):
+        return "unknown", None, "The host did not say what it offers now."
+    if any(one.id == offer.id for one in after.offered.known):
+        return "unknown", None, "It is still offered and nobody saw its installation end; the next run asks again."
+    kbs, waiting = after.signals.kbs(), after.signals.value(UPDATE_IDS)
+    listed = not isinstance(kbs, Unknown) and any(kb in kbs for kb in offer.kbs)
+    if listed or (isinstance(waiting, list) and offer.id in [str(name).lower() for name in waiting]):
+        return "installed", None, "The host says so: nobody saw the installation end."
+    return "unknown", None, "It is not offered any more, and the host does not list it as installed."
+
+
+def outcome(results: Sequence[Mapping[str, Any]]) -> str:
+    """One word for the host."""
+    words = {one["result"] for one in results}
+    for name in ("still_installing", "unknown"):
+        if name in words:
+            return name
+    if "installed" in words:
+        return "installed" if words == {"installed"} else "partly_installed"
+    return "failed" if "failed" in words else "nothing_to_do"
+
+
+def restart_wanted_by(before: Signals, after: Signals, pending: bool | None) -> list[str] | None:
+    """The ids of the updates behind a pending restart, where the host tells; None when it does not.
+
+    Source: names of the values under `Auto Update\\RebootRequired` are update ids (facts/pending-reboot-and-linux.md 1.1).
+    """
+    if pending is False:
+        return []
+    named, known = after.value(UPDATE_IDS), before.value(UPDATE_IDS)
+    if not isinstance(named, list) or not all(isinstance(name, str) for name in named) or isinstance(known, Unknown):
+        return None
+    old = {str(name).lower() for name in known} if isinstance(known, list) else set()
+    new = sorted({name.lower() for name in named} - old)
+    return new or None
+
+
+def track_kept(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool | None:
+    """Whether a host that was on the hotpatch track still is; None when it was not, or when nobody knows."""
+    if before["track"] != "hotpatch" or before["state"] not in ("on_track", "restart_pending"):
+        return None
+    if after["state"] == "unknown" or after["track"] == "unknown":
+        return None
+    return bool(after["track"] == "hotpatch")
+
+
+def proof(
+    before: Mapping[str, Any],
+    after: Mapping[str, Any] | None,
+    *,
+    kept: bool | None,
+    wanted_by: Sequence[str] | None,
+    names: Mapping[str, str | None],
+) -> dict[str, Any]:
+    """What can be shown of an installation; `after` is None when the host could not be asked any more."""
+    added = None
+    if after is not None and before["kbs"] is not None and after["kbs"] is not None:
+        added = sorted(set(after["kbs"]) - set(before["kbs"]))
+    changed = dict.fromkeys(("boot", "build"))
+    if after is not None:
+        for key in changed:
+            if before[key] is not None and after[key] is not None:
+                changed[key] = before[key] != after[key]
+    return {
+        "before": dict(before),
+        "after": dict(after) if after is not None else None,
+        "restarted": changed["boot"],
+        "kbs_added": added,
+        "build_changed": changed["build"],
+        "track_kept": kept,
+        "restart_wanted_by": None if wanted_by is None else [{"id": one, "kb": names.get(one)} for one in wanted_by],
+    }
+
+
+def words(
+    results: Sequence[Mapping[str, Any]], shown_proof: Mapping[str, Any] | None, promised: Collection[str]
+) -> list[str]:
+    """What an administrator must hear, in sentences. `promised` are the ids that were to install without a restart."""
+    said = []
+    for one in results:
+        name = one["kb"] or one["title"]
+        if one["reoffered"]:
+            said.append(
+                f"{name} is installed and offered again: it counts as done, and is not installed a second time."
+            )
+        elif one["result"] == "failed":
+            code = f" ({one['hresult']})" if one["hresult"] else ""
+            said.append(f"{name} failed{code}: {one['message']}")
+        elif one["result"] != "installed":
+            said.append(f"{name} is {one['result'].replace('_', ' ')}: {one['message']}")
+    after = shown_proof["after"] if shown_proof else None
+    if shown_proof is None or after is None:
+        return said
+    new = sorted(set(after["pending"]) - set(shown_proof["before"]["pending"]))
+    if new and promised:
+        behind = shown_proof["restart_wanted_by"]
+        names = ", ".join(one["kb"] or one["id"] for one in behind) if behind else "unknown"
+        said.append(f"A restart is pending that nobody announced ({', '.join(new)}); the updates behind it: {names}.")
+    if shown_proof["restarted"]:
+        said.append("The host restarted meanwhile, and not by this collection.")
+    if shown_proof["track_kept"] is False:
+        said.append("The host has left the hotpatch track.")
+    return said
