@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -27,11 +30,47 @@ SPEC = {
     "decision": {"type": "dict", "required": True},
     "poll_interval": {"type": "float", "default": 15.0},
 }
+ALIKE = "another offer has the same title and KBs and was decided differently."
 NEEDED = ("name", "install", "offers", "restart", "stale_when", "state", "track")
 
 
 class LeftRunning(AnsibleError):
     """The time is over, and the installation is left to end by itself."""
+
+
+class DeadlineOver(BaseException):
+    """The alarm in the middle of a call; no Exception, because the connection takes those for trouble of its own."""
+
+
+@contextlib.contextmanager
+def alarm(ends: float) -> Iterator[None]:
+    """Interrupt what blocks when the time is over: a poll of win_updates waits without end for its next record.
+
+    A `timeout` of the task has the alarm before us, and then it is what interrupts.
+
+    :raises DeadlineOver: at `ends`
+    """
+    taken = signal.getsignal(signal.SIGALRM) not in (signal.SIG_DFL, signal.SIG_IGN)
+    if taken or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def over(_number: int, _frame: object) -> None:
+        raise DeadlineOver
+
+    before = signal.signal(signal.SIGALRM, over)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, max(ends - time.monotonic(), 0.001))
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def renew(connection: Any) -> None:
+    """A new connection for the next call, or the trouble is left to that call: the host may still be away."""
+    with contextlib.suppress(*collector.TROUBLE):
+        connection.reset()
 
 
 class Seen(NamedTuple):
@@ -51,35 +90,53 @@ class Seen(NamedTuple):
 class Watch:
     """Stands between win_updates' own action plugin and the host: asks again when the connection is lost, until the deadline.
 
-    The real plugin cancels the installation when a poll fails twice; here a lost connection cancels nothing.
+    The real plugin cancels the installation when a poll fails twice; here a lost connection cancels nothing. `ended`:
+    the run has said its last word; `lost`: something that it said before may be lost.
     """
 
     def __init__(self, action: Any, ends: float, interval: float) -> None:
         self.ends, self.interval = ends, interval
-        self.started = self.ended = self.left = False
+        self.ended = self.lost = False
         self._execute, self._connection = action._execute_module, action._connection
         action._execute_module = self.call
 
     def call(self, **wanted: Any) -> dict[str, Any]:
         """In place of the plugin's `_execute_module`."""
         operation = wanted["module_args"].get("_operation")
-        if operation == "cancel" and not self.ended:
-            raise LeftRunning("the installation is left to end by itself")
-        self.started |= operation == "start"
+        if operation == "cancel":
+            return self.cancel(wanted)
         while True:
             if time.monotonic() >= self.ends:
-                self.left = True
                 raise LeftRunning("the deadline is over")
             try:
-                result: dict[str, Any] = self._execute(**wanted)
+                with alarm(self.ends):
+                    result: dict[str, Any] = self._execute(**wanted)
+            except DeadlineOver:
+                self.lost = True
+                raise LeftRunning("the deadline is over") from None
             except collector.TROUBLE:
+                self.lost = True
                 if operation != "poll":
                     raise
-                self._connection.reset()
+                renew(self._connection)
                 time.sleep(min(self.interval, max(0.0, self.ends - time.monotonic())))
                 continue
+            if operation == "start" and result.get("failed"):
+                # The module says that its task has not begun; whether that is so the host is asked.
+                self.ended = self.lost = True
             self.ended |= any(entry["task"] == "exit" for entry in result.get("output") or [])
             return result
+
+    def cancel(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """Only what has ended is cancelled, and all that it had to say is said then: nothing can fail any more."""
+        if not self.ended:
+            raise LeftRunning("the installation is left to end by itself")
+        try:
+            with alarm(self.ends):
+                self._execute(**wanted)
+        except (*collector.TROUBLE, DeadlineOver):
+            renew(self._connection)
+        return {}
 
 
 class ActionModule(deciding.DecidingAction):
@@ -105,18 +162,20 @@ class ActionModule(deciding.DecidingAction):
             return self.not_asked(result, before.problem, arguments, began)
         result["proof"] = install.proof(before.snapshot, None, kept=None, wanted_by=None, names={})
         changed = install.stale(decision, before.current, self.now)
+        if isinstance(before.offered, Unknown):
+            # Not to know is not to be offered no longer.
+            changed = [f"What the host is offered now is not known: {before.signals.cause('agent_offers')}."]
         if changed:
             result["words"] = changed
             said = f"The decision is stale, so nothing was installed: {' '.join(changed)} Decide again."
             return self.trouble(result, "stale", said, arguments, began)
-        assert isinstance(before.offered, offers.Offers)
-        chosen = offers.accept(wanted, before.offered.known)
-        result["left_out"] = [
-            {"id": one, "why": "Another offer has the same title and KBs and was decided differently."}
-            for one in chosen.left_out
-        ]
+        offered = before.offered.known if isinstance(before.offered, offers.Offers) else ()
+        chosen = offers.accept(wanted, offered)
+        result["left_out"] = [{"id": one, "why": ALIKE} for one in chosen.left_out]
+        labels = {offer.id: offer.label for offer in offered}
+        result["words"] = [f"{labels[one]} is left out: {ALIKE}" for one in chosen.left_out]
         result["accept_list"] = chosen.patterns
-        todo = [offer for offer in before.offered.known if offer.id in chosen.ids]
+        todo = [offer for offer in offered if offer.id in chosen.ids]
         if self._task.check_mode:
             result.update(changed=bool(todo), would_install=[offer.id for offer in todo])
             return self.done(result, "check_mode", began)
@@ -198,8 +257,9 @@ class ActionModule(deciding.DecidingAction):
         said = action.run(task_vars=variables)
         failed = said.get("failed") or said.get("unreachable")
         message = str(said.get("msg") or "win_updates failed and did not say why") if failed else None
-        # What never reached the host has certainly not run.
-        return install.Report(said.get("updates") or {}, message, watch.ended)
+        if watch.lost or not watch.ended:
+            renew(self._connection)
+        return install.Report(said.get("updates") or {}, message, watch.ended, watch.lost)
 
     def prove(
         self,
@@ -219,10 +279,12 @@ class ActionModule(deciding.DecidingAction):
             after = seen if isinstance(seen, Seen) else None
             state = install.After(after.signals, after.offered) if after else install.After(Signals({}), offers.UNKNOWN)
             updates = [install.result_of(offer, said, state) for offer in todo]
-            open_ones = [one for one in updates if one["result"] in ("still_installing", "unknown")]
-            if (after is not None and not open_ones) or time.monotonic() >= ends:
+            # What has ended becomes no clearer by waiting.
+            waited_for = ("still_installing",) if said.ended else ("still_installing", "unknown")
+            settled = after is not None and not any(one["result"] in waited_for for one in updates)
+            if settled or time.monotonic() >= ends:
                 break
-            self._connection.reset()
+            renew(self._connection)
             time.sleep(min(arguments["poll_interval"], max(0.0, ends - time.monotonic())))
         result["updates"] = updates
         for name, key in (("installed", "installed"), ("still_installing", "still_installing"), ("unknown", "unknown")):
@@ -250,11 +312,13 @@ class ActionModule(deciding.DecidingAction):
         promised = [
             one["id"] for one in decision["offers"] if one["decision"] == "install" and one["restart"] == "none"
         ]
-        result["words"] = install.words(updates, result["proof"], [] if decision["restart"]["now"] else promised)
+        result["words"] += install.words(updates, result["proof"], [] if decision["restart"]["now"] else promised)
         result["outcome"] = install.outcome(updates)
         result["changed"] = bool(result["installed"]) or bool(result["still_installing"]) or bool(result["unknown"])
         if isinstance(seen, collector.Answer):
             result["problem"] = seen.problem
+            why = (seen.problem or {}).get("message", "no answer")
+            result["words"].append(f"The host could not be asked after the installation: {why}")
 
     @staticmethod
     def difference(proof: Mapping[str, Any]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from ansible_collections.rebootless.patching.plugins.plugin_utils import calendar, offers, pending_reboot, status
@@ -121,10 +121,14 @@ class Case:
 
     @property
     def next_review(self) -> datetime:
-        """When the next monthly run can be expected: the next Patch Tuesday's release."""
-        today = calendar.patch_tuesday(self.now.year, self.now.month)
-        day = today if not calendar.released(today, self.now) else calendar.next_patch_tuesday(self.now.date())
-        return calendar.release_moment(day)
+        """When the next monthly run can be expected: as long after its Patch Tuesday as this one is after its own."""
+        last = calendar.patch_tuesday(self.now.year, self.now.month)
+        while not calendar.released(last, self.now):
+            # Any day of the month before.
+            before = last.replace(day=1) - timedelta(days=1)
+            last = calendar.patch_tuesday(before.year, before.month)
+        passed = self.now - calendar.release_moment(last)
+        return calendar.release_moment(calendar.next_patch_tuesday(last)) + passed
 
 
 def _words(moment: datetime) -> str:
@@ -213,9 +217,8 @@ def _licence(case: Case, one: Ruling) -> bool:
 
 
 def _off_track(case: Case, one: Ruling) -> bool:
-    if one.keeps_track is not False or not (case.protected or case.returning):
+    if one.row is None or one.row.keeps_track or not (case.protected or case.returning):
         return False
-    assert one.row is not None
     what = f"{one.row.kb} of {one.row.date} is a cumulative update outside the baseline"
     if one.emergency:
         one.why.append(f"{what}: it ends the hotpatch track until the next baseline.")
@@ -416,10 +419,10 @@ def _why_restart(case: Case, restart: Restart, pending: bool) -> str:
         details = " ".join(reason["detail"] for reason in case.host["pending"]["reasons"])
         what = f"A restart is pending. {details}"
     else:
-        assert restart.by is not None
-        what = f"{names} must be in effect by {_words(restart.by)}."
-        if restart.by < case.now:
-            what = f"{names} had to be in effect by {_words(restart.by)}: overdue."
+        by = restart.by or case.now
+        what = f"{names} must be in effect by {_words(by)}."
+        if by < case.now:
+            what = f"{names} had to be in effect by {_words(by)}: overdue."
     if case.policy.windows.always:
         return what
     if restart.window is None:

@@ -857,13 +857,20 @@ def test_due_when_no_later_run_could_say_it(wait: str, windows: list[Raw], due: 
 
 
 @pytest.mark.parametrize(
-    ("moment", "due"), [("2026-07-14 16:59", False), ("2026-07-14 17:00", True), ("2026-07-15 12:00", True)]
+    ("moment", "due"),
+    [
+        # Eleven days after a Patch Tuesday: the next run is eleven days after the next one.
+        ("2026-06-20 17:00", True),
+        ("2026-06-09 17:00", False),
+        ("2026-06-09 22:59", False),
+        ("2026-06-09 23:00", True),
+    ],
 )
-def test_next_run_is_counted_from_the_release(moment: str, due: bool) -> None:
-    """Before the release the next run is today's, and it could still say it."""
+def test_next_run_is_as_long_after_its_patch_tuesday(moment: str, due: bool) -> None:
     one = offer("KB9800001", released="2026-06-14T17:00:00Z", severity="Low")
     made = judge(host(AUGUST, one), at(moment), max_wait={"low": "30d6h"})
     assert (made["restart"]["by"], made["restart"]["due"]) == ("2026-07-14T23:00:00Z", due)
+
 
 
 WINDOW_CASES = [
@@ -1004,6 +1011,18 @@ def test_unplaced_update_goes_along_only_when_its_own_limit_forces_it() -> None:
     assert (windows["restart"]["now"], windows["install"], windows["put_off"]) == (True, [], [stranger["id"]])
     maybe = host(AUGUST, {**stranger, "reboot_behaviour": CAN_REQUEST}, cbs_reboot_pending=True)
     assert judge(maybe, at("2026-08-16 23:00"), True, windows=[SUNDAYS])["install"] == [stranger["id"]]
+
+
+def test_host_without_a_track_takes_the_unplaced_update_along() -> None:
+    stranger = offer("KB5199999", reboot_behaviour=ALWAYS, severity="Low")
+    raw = host(AUGUST, stranger, cbs_reboot_pending=True, vbs_running=0)
+    assert judge(raw, at("2026-08-16 23:00"), True, windows=[SUNDAYS])["install"] == [stranger["id"]]
+
+
+@pytest.mark.parametrize(("moment", "words"), [("2026-08-13 17:00", "must be"), ("2026-08-13 17:01", "had to be")])
+def test_overdue_is_after_the_limit(moment: str, words: str) -> None:
+    why = august(offer("KB9800001"), now=at(moment))["restart"]["why"]
+    assert why.startswith(f"KB9800001 {words} in effect by 2026-08-13 17:00 UTC")
 
 
 # Exposure, missing answers, hosts without an answer
@@ -1185,7 +1204,7 @@ def test_since_when_what_it_brings_has_been_missing(
 
 def test_host_off_its_track_refuses_what_ends_it_when_a_baseline_is_offered() -> None:
     """With the baseline of January 2026 it comes back; KB5077793 of four days later would end the track once more."""
-    off = {"build": build("26100.7462"), "hotfixes": kbs("KB5065474", "KB5066835", "KB5072033")}
+    off = {"build": build("26100.7462"), "hotfixes": kbs("KB5066835", "KB5068966", "KB5072033")}
     back, bad = offer("KB5073379"), offer("KB5077793")
     made = judge(host(off, back, bad), at("2026-01-19"))
     assert made["state"] == "off_track"

@@ -504,7 +504,7 @@ def test_proof() -> None:
 def test_the_parts_of_a_proof_are_named_by_word() -> None:
     arguments: list[Any] = [moment(), moment(), None, None, {}]
     with pytest.raises(TypeError):
-        install.proof(*arguments)
+        vars(install)["proof"](*arguments)
 
 
 def test_proof_without_an_after() -> None:

@@ -628,7 +628,7 @@ def test_bad_history_is_named(text: str, said: str) -> None:
         (change("## Windows Server release history", "# Windows Server release history"), "a table of releases stands"),
         (change("## Windows Server hotpatch calendar", ""), "heading 'Calendar year 2026' is not understood here"),
         (
-            GOOD.split("## Windows Server hotpatch calendar")[0],
+            GOOD.partition("## Windows Server hotpatch calendar")[0],
             "there is no section 'windows server hotpatch calendar'",
         ),
         ("", "there is no section 'windows server release history'; its heading is expected on this page."),

@@ -291,7 +291,7 @@ def test_the_example_of_a_due_restart() -> None:
         assert made["restart"]["window"]["start"] == "2026-12-05T22:00:00Z"
     out = datetime(2026, 11, 10, 18, tzinfo=UTC)
     assert decided(out)["restart"]["due"]
-    assert not decided(out - timedelta(hours=1, seconds=1))["restart"]["due"]
+    assert not decided(out - timedelta(days=6))["restart"]["due"]
     soon = decided(datetime(2026, 9, 9, tzinfo=UTC), max_wait={"important": "30d"})
     assert soon["offers"][0]["limit"] == "2026-10-08T17:00:00Z"
     assert soon["restart"]["due"]
