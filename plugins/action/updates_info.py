@@ -4,15 +4,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
-from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, deciding
+from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, decide, deciding, record
 
 SPEC = {
     **deciding.SPEC,
     "consent": {"type": "raw"},
     "policy": {"type": "dict"},
+    "record": {"type": "path"},
     "restart_answer": {"type": "str", "choices": ["auto", "always", "never"], "default": "auto"},
     "return_signals": {"type": "bool", "default": False},
 }
@@ -37,7 +39,22 @@ class ActionModule(deciding.DecidingAction):
         if answer.problem is not None and arguments["on_problem"] == "fail":
             failure = AnsibleActionFail if answer.problem["kind"] == "failed" else AnsibleConnectionFailure
             raise failure(answer.problem["message"])
-        decision = self.decide(variables, answer, table, rules, now, azure=arguments["azure"], agreed=agreed)
+        known = self.memory(arguments["record"], variables)
+        azure = arguments["azure"]
+        decision = self.decide(variables, answer, table, rules, now, azure=azure, agreed=agreed, remembered=known)
         result.update(changed=False, decision=decision, offers=decision["offers"], problem=answer.problem)
         result["signals"] = answer.signals if arguments["return_signals"] else None
         return result
+
+    @staticmethod
+    def memory(path: str | None, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """What the last decision on this host knew to be missing; nothing without a record.
+
+        :raises AnsibleActionFail: the record cannot be read
+        """
+        if not path:
+            return {}
+        try:
+            return decide.memory(*record.last(path, str(variables.get("inventory_hostname", ""))))
+        except record.RecordError as error:
+            raise AnsibleActionFail(f"record: {error}") from None

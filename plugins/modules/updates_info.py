@@ -37,6 +37,12 @@ options:
     type: str
     choices: [auto, always, never]
     default: auto
+  record:
+    description:
+      - A run record on the controller, see M(rebootless.patching.fleet_record).
+      - From the last decision on this host in it comes since when updates have been missing that newer ones have superseded since.
+      - Without it such an update counts from its own day.
+    type: path
   signals:
     description: Decide by these raw signals (of both collectors) instead of asking the host; the host is not contacted.
     type: dict
@@ -155,6 +161,9 @@ offers:
     released:
       description: When it came out, UTC.
       type: str
+    missing_since:
+      description: Since when what it brings has been missing; what it supersedes counts, UTC.
+      type: str
     driver:
       description: Whether it is a driver.
       type: bool
@@ -181,7 +190,7 @@ offers:
       description: Until when it is put off or blocked, UTC; null when that is open.
       type: str
     waited:
-      description: Seconds since it came out.
+      description: Seconds since C(missing_since).
       type: int
     limit:
       description: When it must be in effect, UTC, of what waits for a restart.

@@ -198,6 +198,9 @@ $properties = [ordered]@{
                 ([string](Get-KnownValue $category 'CategoryID')).ToLowerInvariant()
             })
     }
+    supersedes = {
+        , [object[]]@(Get-CollectionItem (Get-KnownValue $update 'SupersededUpdateIDs') | ForEach-Object { ([string]$_).ToLowerInvariant() })
+    }
     severity = {
         $severity = Get-ComValue $update 'MsrcSeverity'
         if ($severity) { [string]$severity } else { $null }

@@ -23,7 +23,7 @@ from ansible_collections.rebootless.patching.plugins.plugin_utils.releases impor
     ReleaseTable,
     revision,
 )
-from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import Signals, Unknown
+from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import Signals, Unknown, moment
 from ansible_collections.rebootless.patching.plugins.plugin_utils.status import iso
 from ansible_collections.rebootless.patching.plugins.plugin_utils.track import TABLE_PRODUCT
 from ansible_collections.rebootless.patching.plugins.plugin_utils.windows import Window
@@ -61,6 +61,8 @@ class Ruling:
     emergency: bool = False
     # The releases that it brings: its own, and those before it that are not in effect on the host.
     brings: tuple[Release, ...] = ()
+    # Since when, as earlier decisions on this host say, it or what it supersedes has been missing.
+    remembered: datetime | None = None
 
     def settle(self, decision: str, code: str, words: str, until: datetime | None = None) -> bool:
         """Decide; the sentence stands last."""
@@ -75,13 +77,17 @@ class Ruling:
 
     @property
     def released(self) -> datetime | None:
-        """Since when what it brings has been missing: a cumulative update brings those before it as well.
-
-        The table's day goes before the agent's, which moves with each change of a deployment.
-        """
-        if self.brings:
-            return calendar.release_moment(min(release.date for release in self.brings))
+        """When it came out: the table's day before the agent's, which moves with each change of a deployment."""
+        if self.row is not None:
+            return calendar.release_moment(self.row.date)
         return None if isinstance(self.offer.released, Unknown) else self.offer.released
+
+    @property
+    def since(self) -> datetime | None:
+        """Since when what it brings has been missing: it brings what it supersedes as well."""
+        known = [calendar.release_moment(release.date) for release in self.brings]
+        known += [each for each in (self.released, self.remembered) if each is not None]
+        return min(known, default=None)
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,7 @@ class Case:
     signals: Signals
     host: Mapping[str, Any]
     consent: bool | None
+    memory: Mapping[str, object]
     # Whether a baseline is offered to a host that is behind or off its track: with it the host comes back.
     returning: bool = False
 
@@ -325,19 +332,19 @@ RULES: tuple[Callable[[Case, Ruling], bool], ...] = (
 
 def _limit(case: Case, one: Ruling) -> datetime:
     """When it must be in effect: its exposure limit, and for a baseline before the hotpatch that needs it."""
-    released = one.released
+    since = one.since
     if one.emergency:
         one.why.append("An emergency waits for nothing but consent and a window.")
         return case.now
-    if released is None:
+    if since is None:
         one.why.append("Nobody knows when it came out, so it is treated as overdue.")
         return case.now
     wait = case.policy.wait(one.offer.severity)
-    limit = released + wait
+    limit = since + wait
     severity = one.offer.severity or "no severity, so the strictest"
-    since = "Released" if len(one.brings) < 2 else "Part of it has been missing since"
+    what = "Released" if since == one.released else "Part of it has been missing since"
     one.why.append(
-        f"{since} {_words(released)}, may wait {_span(wait.total_seconds())} ({severity}): until {_words(limit)}."
+        f"{what} {_words(since)}, may wait {_span(wait.total_seconds())} ({severity}): until {_words(limit)}."
     )
     needed = _needed_by(case, one)
     if needed is not None and needed < limit:
@@ -436,10 +443,23 @@ def _ruling(case: Case, offer: Offer) -> Ruling:
     one = Ruling(offer, row, offers.restart_class(offer, row), row.keeps_track if row else None)
     if row is not None:
         one.brings = _brings(case, row, rows)
+    known = [_remembered(case, each) for each in (offer.id, *offer.supersedes)]
+    one.remembered = min((each for each in known if each is not None), default=None)
     for rule in RULES:
         if rule(case, one):
             break
     return one
+
+
+def _remembered(case: Case, update: str) -> datetime | None:
+    """Since when an update has been missing, as the last decision says; None when it has come in by another way since."""
+    told = case.memory.get(update)
+    if not isinstance(told, Mapping):
+        return None
+    since, names, installed = moment(told.get("since")), told.get("kbs"), case.signals.kbs()
+    if isinstance(names, list) and not isinstance(installed, Unknown) and installed & {str(name) for name in names}:
+        return None
+    return since if isinstance(since, datetime) else None
 
 
 def _is_baseline(case: Case, offer: Offer) -> bool:
@@ -487,7 +507,7 @@ def _agree(case: Case, rulings: Collection[Ruling], restart: Restart) -> None:
 def _exposure(case: Case, rulings: Collection[Ruling]) -> dict[str, Any]:
     """`{seconds, since, offers}`: since when the oldest wanted security update has not been in effect."""
     open_ones = [one for one in rulings if one.wanted and (one.offer.categories & SECURITY or one.offer.severity)]
-    since = min((one.released for one in open_ones if one.released is not None), default=None)
+    since = min((one.since for one in open_ones if one.since is not None), default=None)
     seconds = None if since is None else max(0, int((case.now - since).total_seconds()))
     return {
         "seconds": seconds,
@@ -566,7 +586,7 @@ def _summary(case: Case, decision: str, rulings: Collection[Ruling], restart: Re
 
 
 def _shown(one: Ruling, case: Case) -> dict[str, Any]:
-    released = one.released
+    released, since = one.released, one.since
     known = [value if not isinstance(value, Unknown) else None for value in (one.offer.driver, one.offer.optional)]
     return {
         **offers.brief(one.offer),
@@ -574,6 +594,7 @@ def _shown(one: Ruling, case: Case) -> dict[str, Any]:
         "severity": one.offer.severity,
         "size": None if isinstance(one.offer.size, Unknown) else one.offer.size,
         "released": iso(released) if released else None,
+        "missing_since": iso(since) if since else None,
         "driver": known[0],
         "optional": known[1],
         "restart": one.restart.name,
@@ -582,7 +603,7 @@ def _shown(one: Ruling, case: Case) -> dict[str, Any]:
         "decision": one.decision,
         "code": one.code,
         "until": iso(one.until) if one.until else None,
-        "waited": None if released is None else max(0, int((case.now - released).total_seconds())),
+        "waited": None if since is None else max(0, int((case.now - since).total_seconds())),
         "limit": iso(one.limit) if one.limit else None,
         "why": list(one.why),
     }
@@ -604,6 +625,20 @@ def stale_when(host: Mapping[str, Any], read: offers.Offers | Unknown) -> dict[s
     }
 
 
+def memory(decision: object, install: object = None) -> dict[str, dict[str, Any]]:
+    """What the next decision on this host has to know of this one: `{id: {since, kbs}}` of the updates that it lacked.
+
+    `install` is what `install_updates` made of the decision; what it installed is not missing any more.
+    """
+    offered = decision.get("offers") if isinstance(decision, Mapping) else None
+    done = install.get("installed") if isinstance(install, Mapping) else None
+    return {
+        str(one["id"]): {"since": one["missing_since"], "kbs": one.get("kbs") or []}
+        for one in (offered if isinstance(offered, list) else ())
+        if isinstance(one, Mapping) and one.get("id") and one.get("missing_since") and one["id"] not in (done or ())
+    }
+
+
 def decide(
     name: str,
     signals: object,
@@ -614,15 +649,17 @@ def decide(
     azure: object = None,
     problem: Mapping[str, object] | None = None,
     consent: bool | None = None,
+    remembered: Mapping[str, object] | None = None,
     classes: Collection[str] = pending_reboot.DEFAULT_CLASSES,
 ) -> dict[str, Any]:
     """The decision on a host and on each of its offers, as plain JSON; the same keys whatever the outcome.
 
     `signals` are those of windows_signals_info and windows_offers_info together; None when the host was not reached.
-    `consent` is what the administrator says to a restart: true, false, or None for not said.
+    `consent` is what the administrator says to a restart: true, false, or None for not said. `remembered` is the
+    `memory` of the last decision on this host: without it an update that supersedes another counts from its own day.
     """
     host = status.host_status(name, signals, problem, releases, now, azure=azure, classes=classes)
-    case = Case(now, policy, releases, Signals(signals), host, consent)
+    case = Case(now, policy, releases, Signals(signals), host, consent, remembered or {})
     read = offers.read(case.signals)
     if not isinstance(read, Unknown) and host["state"] in ("behind", "off_track"):
         case = replace(case, returning=any(_is_baseline(case, offer) for offer in read.known))

@@ -85,9 +85,18 @@ class DecidingAction(collector.SignalsAction):
         *,
         azure: object,
         agreed: bool | None,
+        remembered: Mapping[str, object] | None = None,
     ) -> dict[str, Any]:
         """The core's decision on this host."""
         name = str(task_vars.get("inventory_hostname", ""))
         return decide.decide(
-            name, answer.signals, table, rules, now, azure=azure, problem=answer.problem, consent=agreed
+            name,
+            answer.signals,
+            table,
+            rules,
+            now,
+            azure=azure,
+            problem=answer.problem,
+            consent=agreed,
+            remembered=remembered,
         )

@@ -70,6 +70,8 @@ class Offer:
     requires_restart: bool | Unknown
     # Why the agent gave no answer for this host; None when it has, or when this update has none to give.
     unanswered: str | None
+    # Ids of the updates that it takes the place of.
+    supersedes: frozenset[str] = frozenset()
 
     @property
     def kb(self) -> str | None:
@@ -107,12 +109,17 @@ def _probe(value: object, name: str) -> tuple[bool | Unknown, str | None]:
     return answer, answers.cause(name) if isinstance(answer, Unknown) else None
 
 
+def _ids(value: object) -> frozenset[str]:
+    """The ids of a list, in small letters."""
+    return frozenset(each.lower() for each in (value if isinstance(value, list) else ()) if isinstance(text(each), str))
+
+
 def _one(raw: object) -> Offer | None:
     """An offer; None when it cannot be told from others, or by the KBs that a policy names."""
     if not isinstance(raw, Mapping):
         return None
     given, revision, title = text(raw.get("id")), number(raw.get("revision")), raw.get("title")
-    kbs, categories, severity = raw.get("kbs"), raw.get("categories"), text(raw.get("severity"))
+    kbs, severity = raw.get("kbs"), text(raw.get("severity"))
     if isinstance(given, Unknown) or isinstance(revision, Unknown) or not isinstance(title, str):
         return None
     # No KBs is an answer; not to have read them is none, and a held KB would go through.
@@ -127,9 +134,7 @@ def _one(raw: object) -> Offer | None:
         revision=revision,
         title=title,
         kbs=tuple(kb.upper() for kb in kbs if isinstance(kb, str) and KB.fullmatch(kb.upper())),
-        categories=frozenset(
-            guid.lower() for guid in (categories if isinstance(categories, list) else ()) if isinstance(text(guid), str)
-        ),
+        categories=_ids(raw.get("categories")),
         severity=None if isinstance(severity, Unknown) else severity,
         size=number(raw.get("size")),
         released=moment(raw.get("released")),
@@ -140,6 +145,7 @@ def _one(raw: object) -> Offer | None:
         behaviour=number(raw.get("reboot_behaviour")),
         requires_restart=answer,
         unanswered=unanswered,
+        supersedes=_ids(raw.get("supersedes")),
     )
 
 

@@ -257,6 +257,22 @@ def decisions(entries: Sequence[Mapping[str, Any]], run: str) -> list[dict[str, 
     return [one["decision"] for one in results(entries, run) if one["decision"] is not None]
 
 
+def last(path: str | Path, host: str) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
+    """The last decision on a host in any run, and what was installed by it; None for what the record does not have.
+
+    :raises RecordError: there is a file and it cannot be read
+    """
+    if not Path(path).exists():
+        return None, None
+    decision = install = None
+    for one in read(path)[0]:
+        if one["host"] == host and one["step"] == "decided":
+            decision, install = one["data"], None
+        elif one["host"] == host and one["step"] == "installed":
+            install = one["data"]
+    return decision, install
+
+
 def _of(entries: Sequence[Mapping[str, Any]], run: str) -> list[Mapping[str, Any]]:
     """The entries of one run.
 

@@ -263,8 +263,8 @@ class ReleaseTable:
         ahead = sorted(day for day in days if not calendar.released(day, now))
         return next((day for day in ahead if self.planned_type(product, day, now) == "baseline"), None)
 
-    def unknown_months(self, product: str, now: datetime) -> tuple[list[date], list[date]]:
-        """Patch Tuesdays since the product's newest release: those planned as hotpatch, and all others.
+    def unknown_months(self, product: str, now: datetime, since: date | None = None) -> tuple[list[date], list[date]]:
+        """Patch Tuesdays that the table lacks, those planned as hotpatch and all others: since a day, or the newest release.
 
         A month the table does not know may have been a baseline: five of nine were in 2026.
         """
@@ -274,5 +274,6 @@ class ReleaseTable:
         hotpatch_months = {
             month.date for month in self.planned if month.product == product and month.type == "hotpatch"
         }
-        missed = list(calendar.patch_tuesdays(own[-1].date, now))
+        known = {release.date for release in own if release.type in BASELINES or release.type == "hotpatch"}
+        missed = [day for day in calendar.patch_tuesdays(since or own[-1].date, now) if day not in known]
         return [day for day in missed if day in hotpatch_months], [day for day in missed if day not in hotpatch_months]

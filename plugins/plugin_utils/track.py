@@ -329,7 +329,7 @@ def _position(
     if newer:
         verdict.settle("behind", "baseline_missing", kb=newer[-1].kb, date=newer[-1].date)
         return
-    hotpatch_months, other_months = releases.unknown_months(product, now)
+    hotpatch_months, other_months = releases.unknown_months(product, now, row.date)
     if other_months:
         what = ", which may have been a baseline"
         verdict.settle("unknown", "release_table_outdated", date=other_months[0], what=what)

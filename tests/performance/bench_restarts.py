@@ -114,7 +114,31 @@ class Table(releases.ReleaseTable):
 
 
 ROWS, PLANNED = months.history(), releases.shipped()["planned"]
-TABLE = Table.load(releases.shipped())
+
+
+def _with_invented() -> Table:
+    """The collection's table with the ordinary updates that stand in for unknown ones: a user's table would have the real ones."""
+    rows = [
+        {
+            "product": row.product,
+            "date": row.day.isoformat(),
+            "kb": row.kb,
+            "build": row.build,
+            "type": "ordinary",
+            "restart": None,
+            "confidence": "derived",
+            "source": "invented, see tests/fleet/fleet/months.py",
+            "note": None,
+        }
+        for product in months.PRODUCTS
+        for month in months.patch_tuesdays(product)
+        if (row := month.ordinary) is not None and row.invented
+    ]
+    shipped = releases.shipped()
+    return Table.load(shipped, extend={"schema": 1, "compiled": shipped["compiled"], "releases": rows})
+
+
+TABLE = _with_invented()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -197,9 +221,11 @@ class Simulation:
     def play(self, cell: Cell, engine: Engine) -> list[datetime]:
         """The restarts of a host that is patched by an engine."""
         world, policy, restarts = self.first, cell.policy, []
+        remembered: dict[str, Any] = {}
         for now in self.period.runs(cell):
             world, raw = self.at(world, now)
-            made = engine(raw, policy, now, world.get("azure"))
+            made = engine(raw, policy, now, world.get("azure"), remembered)
+            remembered = decide.memory(made, {"installed": made["install"]})
             if not made["install"] and not made["restart"]["now"]:
                 continue
             chosen = [offer for offer in world["offers"] if offer["id"] in made["install"]]
@@ -253,23 +279,29 @@ def booted(world: World) -> World:
 # Engines
 
 
-def ours(raw: Mapping[str, Any], policy: Policy, now: datetime, azure: object) -> dict[str, Any]:
+def ours(
+    raw: Mapping[str, Any], policy: Policy, now: datetime, azure: object, remembered: Mapping[str, object]
+) -> dict[str, Any]:
     """The collection's own core."""
-    return decide.decide("host", raw, TABLE, policy, now, azure=azure, consent=True)
+    return decide.decide("host", raw, TABLE, policy, now, azure=azure, consent=True, remembered=remembered)
 
 
-def first_window(raw: Mapping[str, Any], policy: Policy, now: datetime, azure: object) -> dict[str, Any]:
+def first_window(
+    raw: Mapping[str, Any], policy: Policy, now: datetime, azure: object, remembered: Mapping[str, object]
+) -> dict[str, Any]:
     """A bad one: whatever waits is taken in the first window, however long it may still wait."""
     hasty = dataclasses.replace(policy, max_wait=dict.fromkeys(policy.max_wait, HOUR))
-    return ours(raw, hasty, now, azure)
+    return ours(raw, hasty, now, azure, remembered)
 
 
-def blind(raw: Mapping[str, Any], policy: Policy, now: datetime, azure: object) -> dict[str, Any]:
+def blind(
+    raw: Mapping[str, Any], policy: Policy, now: datetime, azure: object, remembered: Mapping[str, object]
+) -> dict[str, Any]:
     """A bad one: it does not know that the next hotpatch needs the baseline."""
     with_rows = decide._needed_by
     decide._needed_by = lambda case, one: None
     try:
-        return ours(raw, policy, now, azure)
+        return ours(raw, policy, now, azure, remembered)
     finally:
         decide._needed_by = with_rows
 

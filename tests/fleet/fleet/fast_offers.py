@@ -54,6 +54,7 @@ def _filled(offer: Mapping[str, Any], clock: str) -> dict[str, Any]:
             {"CategoryID": category["id"], "Name": category["name"]}
             for category in map(categories.resolve, offer.get("categories", ()))
         ],
+        "SupersededUpdateIDs": list(offer.get("supersedes", ())),
         "MsrcSeverity": offer.get("severity"),
         "MaxDownloadSize": offer.get("size", SIZE),
         "LastDeploymentChangeTime": offer.get("released", clock),
@@ -225,6 +226,7 @@ PROPERTIES: dict[str, tuple[tuple[str, ...], Callable[[Mapping[str, Any]], Any]]
     "title": _flag("Title"),
     "kbs": (("KBArticleIDs",), lambda update: [f"KB{number}" for number in update["KBArticleIDs"]]),
     "categories": (("Categories",), lambda update: [each["CategoryID"].lower() for each in update["Categories"]]),
+    "supersedes": (("SupersededUpdateIDs",), lambda update: [each.lower() for each in update["SupersededUpdateIDs"]]),
     "severity": _flag("MsrcSeverity"),
     "size": _flag("MaxDownloadSize"),
     "released": (("LastDeploymentChangeTime",), lambda update: utc_text(update["LastDeploymentChangeTime"])),

@@ -381,12 +381,14 @@ class _Companions:
 
     def _dotnet(self) -> dict[str, Any]:
         kb = _kb(COMPANION, self.product, self.day)
+        earlier = list(_tuesdays(self.day - timedelta(days=366), self.day - timedelta(days=1)))
         name = f".NET Framework 3.5, 4.8 and 4.8.1 for {NAMES[self.product]} for {_processor(self.world)}"
         return {
             "id": _id(self.product, kb),
             "title": f"{self.month} Cumulative Update for {name} ({kb})",
             "kb": kb,
             "categories": ["Security Updates"],
+            "supersedes": [_id(self.product, _kb(COMPANION, self.product, day)) for day in earlier],
             "severity": "Important",
             "released": _text(out(self.day)),
             "restart": "possible",

@@ -234,6 +234,8 @@ namespace FakeWindows
 
         public Items Categories => Items.Of(Read("Categories"), category => new Category(category));
 
+        public Items SupersededUpdateIDs => Items.Of(Read("SupersededUpdateIDs"), id => id.GetString());
+
         public string MsrcSeverity => Read("MsrcSeverity").GetString();
 
         public decimal MaxDownloadSize => Read("MaxDownloadSize").GetDecimal();

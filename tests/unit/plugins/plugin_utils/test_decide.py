@@ -111,6 +111,7 @@ def test_decision_on_a_hotpatch() -> None:
         "severity": "Critical",
         "size": 1000,
         "released": "2026-08-11T17:00:00Z",
+        "missing_since": "2026-08-11T17:00:00Z",
         "driver": False,
         "optional": False,
         "restart": "none",
@@ -872,7 +873,6 @@ def test_next_run_is_as_long_after_its_patch_tuesday(moment: str, due: bool) -> 
     assert (made["restart"]["by"], made["restart"]["due"]) == ("2026-07-14T23:00:00Z", due)
 
 
-
 WINDOW_CASES = [
     # moment, restart_at, whether the right window is open
     ("2026-07-19 23:00", "last", False),
@@ -1177,7 +1177,7 @@ def test_newer_update_does_not_reset_the_limit() -> None:
 def test_limit_of_what_an_update_brings_in_words() -> None:
     month = {"build": build("26100.32995"), "hotfixes": kbs("KB5094125"), "vbs_running": 0}
     one = only(judge(host(month, offer("KB5120233")), at("2026-08-12"), max_wait={"critical": "45d"}))
-    assert one["released"] == "2026-07-14T17:00:00Z"
+    assert (one["released"], one["missing_since"]) == ("2026-08-11T17:00:00Z", "2026-07-14T17:00:00Z")
     assert one["why"][0] == (
         "Part of it has been missing since 2026-07-14 17:00 UTC, may wait 45 days (Critical): until 2026-08-28 17:00 UTC."
     )
@@ -1199,7 +1199,7 @@ def test_since_when_what_it_brings_has_been_missing(
     running: str, installed: str, kb: str, now: str, since: str
 ) -> None:
     made = judge(host({"build": build(running), "hotfixes": kbs(installed)}, offer(kb)), at(now))
-    assert only(made)["released"] == made["exposure"]["since"] == f"{since}T17:00:00Z"
+    assert only(made)["missing_since"] == made["exposure"]["since"] == f"{since}T17:00:00Z"
 
 
 def test_host_off_its_track_refuses_what_ends_it_when_a_baseline_is_offered() -> None:
@@ -1242,3 +1242,54 @@ def test_what_may_be_installed_without_waiting_has_no_limit(choice: str) -> None
 )
 def test_span_in_words(span: timedelta, words: str) -> None:
     assert decide._span(span.total_seconds()) == words
+
+
+NET_JULY, NET_AUGUST = offer("KB9800007", severity="Important"), offer("KB9800008", severity="Important")
+NET_AUGUST = {**NET_AUGUST, "released": "2026-08-11T17:00:00Z", "supersedes": [NET_JULY["id"]]}
+
+
+def august_after(july_month: Raw, remembered: dict[str, Any]) -> dict[str, Any]:
+    """August's .NET update, on a host of which this is known."""
+    raw = host(july_month, NET_AUGUST)
+    made = decide.decide("host", raw, TABLE, Policy.load({}), AUGUST_NOW, remembered=remembered)
+    return only(made)
+
+
+def test_what_an_update_supersedes_counts_when_an_earlier_decision_knew_it() -> None:
+    july_decision = judge(host(AUGUST, NET_JULY), at("2026-07-15"))
+    assert decide.memory(july_decision) == {NET_JULY["id"]: {"since": "2026-07-14T17:00:00Z", "kbs": ["KB9800007"]}}
+    one = august_after(AUGUST, decide.memory(july_decision))
+    assert (one["released"], one["missing_since"]) == ("2026-08-11T17:00:00Z", "2026-07-14T17:00:00Z")
+    assert one["limit"] == "2026-10-17T17:00:00Z"
+    assert august_after(AUGUST, {})["missing_since"] == "2026-08-11T17:00:00Z"
+
+
+def test_what_was_installed_is_not_remembered() -> None:
+    july_decision = judge(host(AUGUST, NET_JULY), at("2026-07-15"))
+    assert decide.memory(july_decision, {"installed": [NET_JULY["id"]]}) == {}
+    assert decide.memory(july_decision, {"installed": []}) != {}
+
+
+def test_what_came_in_by_another_way_is_not_missing() -> None:
+    remembered = decide.memory(judge(host(AUGUST, NET_JULY), at("2026-07-15")))
+    listed = {**AUGUST, "hotfixes": [*AUGUST["hotfixes"], *kbs("KB9800007")]}
+    assert august_after(listed, remembered)["missing_since"] == "2026-08-11T17:00:00Z"
+
+
+def test_an_update_itself_is_remembered_when_its_deployment_changes() -> None:
+    remembered = {NET_AUGUST["id"]: {"since": "2026-08-01T00:00:00Z", "kbs": []}}
+    assert august_after(AUGUST, remembered)["missing_since"] == "2026-08-01T00:00:00Z"
+    later = {NET_AUGUST["id"]: {"since": "2026-09-01T00:00:00Z", "kbs": []}}
+    assert august_after(AUGUST, later)["missing_since"] == "2026-08-11T17:00:00Z"
+
+
+@pytest.mark.parametrize(
+    "remembered", [{"id": 5}, {"id": {"since": "July", "kbs": 5}}, {"id": {}}, {"id": {"since": None, "kbs": [None]}}]
+)
+def test_a_broken_memory_says_nothing(remembered: dict[str, Any]) -> None:
+    assert august_after(AUGUST, {NET_JULY["id"]: remembered["id"]})["missing_since"] == "2026-08-11T17:00:00Z"
+
+
+@pytest.mark.parametrize("decision", [None, {}, {"offers": None}, {"offers": [5, {}, {"id": "x"}]}, "text"])
+def test_no_memory_of_what_is_no_decision(decision: object) -> None:
+    assert decide.memory(decision) == {}

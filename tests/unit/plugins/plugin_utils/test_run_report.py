@@ -869,7 +869,7 @@ HOSTILE = [
 def poisoned(value: Any, text: str, key: str = "") -> Any:
     """A copy in which every text that comes from a host is `text`; words that the collection chooses stay."""
     chosen = {"schema", "decision", "state", "restart", "outcome", "kind", "class", "classes", "id", "start", "end"}
-    times = {"by", "until", "limit", "released", "since", "decided_at", "boot", "last_boot", "at"}
+    times = {"by", "until", "limit", "released", "missing_since", "since", "decided_at", "boot", "last_boot", "at"}
     kept = chosen | times | set(run_report.OFFER_DECISIONS)
     if key in kept and not isinstance(value, dict):
         return value
@@ -936,6 +936,7 @@ OFFERS = st.fixed_dictionaries(
         "severity": st.none() | TEXT,
         "size": SECONDS,
         "released": MAYBE_TIME,
+        "missing_since": MAYBE_TIME,
         "driver": TRI,
         "optional": TRI,
         "restart": st.sampled_from(list(run_report.RESTARTS)),
