@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,8 @@ PRODUCTS = {
 PLANNED_TYPES = frozenset({"baseline", "hotpatch"})
 CONFIDENCE = frozenset({"calendar", "vendor_page", "secondary", "derived"})
 SHOWN = 80
+# No calendar is announced further ahead.
+MONTHS_AHEAD = 24
 KB = re.compile(r"KB[0-9]{6,8}")
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
@@ -249,7 +251,7 @@ class ReleaseTable:
             if release.product == product and release.date == day:
                 if release.type in BASELINES and (release.type == "baseline" or calendar.released(day, now)):
                     return "baseline"
-                if release.type in BASELINES or release.type == "hotpatch":
+                if release.type in ("hotpatch", "unplanned_baseline"):
                     return "hotpatch"
         for month in self.planned:
             if month.product == product and month.date == day:
@@ -258,10 +260,12 @@ class ReleaseTable:
 
     def next_baseline(self, product: str, now: datetime) -> date | None:
         """The day of the first baseline that is announced and not out yet; None when none is."""
-        days = {month.date for month in self.planned if month.product == product}
-        days |= {release.date for release in self.releases if release.product == product and release.type == "baseline"}
-        ahead = sorted(day for day in days if not calendar.released(day, now))
-        return next((day for day in ahead if self.planned_type(product, day, now) == "baseline"), None)
+        day = now.date() - timedelta(days=1)
+        for _month in range(MONTHS_AHEAD):
+            day = calendar.next_patch_tuesday(day)
+            if not calendar.released(day, now) and self.planned_type(product, day, now) == "baseline":
+                return day
+        return None
 
     def unknown_months(self, product: str, now: datetime, since: date | None = None) -> tuple[list[date], list[date]]:
         """Patch Tuesdays that the table lacks, those planned as hotpatch and all others: since a day, or the newest release.

@@ -8,7 +8,7 @@ import copy
 import json
 import re
 from dataclasses import FrozenInstanceError
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ S25, S22, W24, W25 = (
     "windows_11_24h2",
     "windows_11_25h2",
 )
+SHIPPED = releases.shipped()
 PRODUCTS = f"one of {W24}, {W25}, {S22}, {S25}"
 TYPES = "one of baseline, hotpatch, oob_hotpatch, oob_lcu, oob_wsus_fix, ordinary, unplanned_baseline"
 CONFIDENCE = "one of calendar, derived, secondary, vendor_page"
@@ -610,9 +611,66 @@ def test_unknown_months(product: str, now: str, hotpatch: list[str], others: lis
     assert [[day.isoformat() for day in days] for days in found] == [hotpatch, others]
 
 
-# --- the shipped table -----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("product", "day", "now", "kind"),
+    [
+        # Announced by then, and what it was planned to be.
+        (S25, "2026-01-13", "2025-10-20", "baseline"),
+        (S25, "2025-11-11", "2025-10-20", "hotpatch"),
+        (S25, "2026-09-08", "2026-09-01", "hotpatch"),
+        (S25, "2026-09-08", "2026-09-09", "baseline"),
+        (S22, "2024-08-13", "2024-07-20", "hotpatch"),
+        (S22, "2024-08-13", "2024-08-14", "baseline"),
+        # Out of band is no month, and neither is another product's.
+        (S25, "2025-10-23", "2025-10-20", None),
+        (S25, "2024-04-09", "2024-02-01", None),
+        (S25, "2026-10-13", "2026-09-20", "baseline"),
+        (S25, "2026-11-10", "2026-09-20", "hotpatch"),
+        (S25, "2027-11-09", "2026-09-20", None),
+    ],
+)
+def test_planned_type(product: str, day: str, now: str, kind: str | None) -> None:
+    shipped = ReleaseTable.load(SHIPPED)
+    assert shipped.planned_type("".join(list(product)), date.fromisoformat(day), at(now)) == kind
 
-SHIPPED = releases.shipped()
+
+@pytest.mark.parametrize(
+    ("product", "now", "day"),
+    [
+        (S22, "2024-02-01", date(2024, 4, 9)),
+        (S25, "2025-10-20", date(2026, 1, 13)),
+        (S25, "2026-07-13", date(2026, 7, 14)),
+        (S25, "2026-07-15", date(2026, 10, 13)),
+        (W24, "2025-05-20", date(2025, 10, 14)),
+        (S25, "2026-12-31", None),
+    ],
+)
+def test_next_baseline_of_a_past_day(product: str, now: str, day: date | None) -> None:
+    assert ReleaseTable.load(SHIPPED).next_baseline(product, at(now)) == day
+
+
+def test_a_baseline_is_ahead_until_the_hour_of_its_release() -> None:
+    shipped = ReleaseTable.load(SHIPPED)
+    hour = datetime(2026, 7, 14, 17, tzinfo=UTC)
+    assert shipped.next_baseline(S25, hour - timedelta(seconds=1)) == date(2026, 7, 14)
+    assert shipped.next_baseline(S25, hour) == date(2026, 10, 13)
+
+
+@pytest.mark.parametrize(
+    ("product", "since", "now", "others"),
+    [
+        # July 2025 and its baseline are not in the table, September's hotpatch is.
+        (W24, "2025-06-10", "2025-09-20", ["2025-07-08", "2025-08-12"]),
+        (W24, "2025-09-09", "2025-09-20", []),
+        (S25, "2025-06-10", "2025-09-20", []),
+    ],
+)
+def test_months_that_the_table_lacks_in_its_middle(product: str, since: str, now: str, others: list[str]) -> None:
+    found = ReleaseTable.load(SHIPPED).unknown_months(product, at(now), date.fromisoformat(since))
+    assert [[day.isoformat() for day in days] for days in found] == [[], others]
+
+
+# --- the shipped table -----------------------------------------------------------------------------------------------
 
 
 def test_schema_is_a_schema_and_describes_every_property() -> None:
