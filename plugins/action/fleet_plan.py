@@ -1,0 +1,65 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plan a run through a fleet, make it known to all others, keep its heart beating. Documentation: plugins/modules/fleet_plan.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, fleet_plan, record
+from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_spec import FleetSpec
+from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_state import State, StateError
+from ansible_collections.rebootless.patching.plugins.plugin_utils.policy_error import PolicyError
+
+SPEC = {
+    "forks": {"type": "int"},
+    "hosts": {"type": "list", "elements": "dict", "required": True},
+    "run": {"type": "str", "required": True},
+    "spec": {"type": "dict", "default": {}},
+    "state_dir": {"type": "path", "required": True},
+}
+# Ansible's own, when it says none.
+FORKS = 5
+
+
+class ActionModule(collector.SignalsAction):
+    """Plan, register, start the heartbeat; no host is contacted."""
+
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the task."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        arguments = self.options(SPEC)
+        forks = arguments["forks"] or (task_vars or {}).get("ansible_forks") or FORKS
+        try:
+            spec = FleetSpec.load(arguments["spec"], "spec")
+            fleet = fleet_plan.hosts(arguments["hosts"], spec)
+            plan = fleet_plan.plan(arguments["hosts"], spec, int(forks))
+            state = State(arguments["state_dir"])
+            if self._task.check_mode:
+                if state.known(arguments["run"]):
+                    raise AnsibleActionFail(f"run: {arguments['run']} is in {state.folder} already.")
+            else:
+                state.register(arguments["run"], fleet, spec.given, plan)
+                state.start_beat(arguments["run"])
+            orphans = [self.told(lease) for lease in state.leases() if not lease["alive"]]
+        except (PolicyError, StateError) as error:
+            # The sentence is whole; with its cause ansible-core would say it twice.
+            raise AnsibleActionFail(str(error)) from None
+        names = {host.name for host in fleet}
+        left = [lease["host"] for lease in orphans if lease["host"] not in names]
+        if left:
+            plan["warnings"].append(
+                f"{fleet_plan.named(left)}: an ended run left {'it' if len(left) == 1 else 'them'} out of service, "
+                "which counts against the limits, and this run does not look; look, then release by name."
+            )
+        result["warnings"] = [*result.get("warnings", []), *plan["warnings"]]
+        return result | {"changed": False, "run": arguments["run"], "plan": plan, "orphans": orphans}
+
+    @staticmethod
+    def told(lease: Mapping[str, Any]) -> dict[str, Any]:
+        """What is to be known of a lease that an ended run left behind."""
+        return {key: record.plain(lease[key]) for key in ("host", "run", "kind", "phase", "taken_at", "groups")}

@@ -1,0 +1,142 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A host's leave to go out of service, and its way back. Documentation: plugins/modules/fleet_slot.py."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, fleet_admission
+from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_admission import Answer, Ask, iso
+from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_spec import FleetSpec
+from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_state import Given, State, StateError
+from ansible_collections.rebootless.patching.plugins.plugin_utils.policy_error import PolicyError
+
+SPEC = {
+    "force": {"type": "bool", "default": False},
+    "host": {"type": "str"},
+    "kind": {"type": "str", "default": "restart", "choices": list(fleet_admission.KINDS)},
+    "needs_seconds": {"type": "int", "default": 0},
+    "now": {"type": "str"},
+    "outcome": {
+        "type": "dict",
+        "options": {"failed": {"type": "bool", "required": True}, "outcome": {"type": "str", "required": True}},
+    },
+    "phase": {"type": "str"},
+    "poll_interval": {"type": "float", "default": 2.0},
+    "run": {"type": "str"},
+    "state": {"type": "str", "required": True, "choices": ["taken", "released", "looked"]},
+    "state_dir": {"type": "path", "required": True},
+    "window_end": {"type": "str"},
+}
+SHORTEST_POLL = 0.01
+LONGEST_POLL = 60.0
+# So many polls only look whether anything has changed, then one asks whatever they saw: time alone opens a slot too.
+QUICK_POLLS = 5
+IN_CHECK_MODE = "In check mode no slot is taken or given back."
+
+
+class ActionModule(collector.SignalsAction):
+    """Take, give back, or clear up a slot; the host is not contacted."""
+
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the task."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        arguments = self.options(SPEC)
+        host = arguments["host"] or (task_vars or {}).get("inventory_hostname")
+        self.check(arguments, host)
+        judged = collector.moment(arguments["now"], "now") if arguments["now"] else None
+        end = collector.moment(arguments["window_end"], "window_end") if arguments["window_end"] else None
+        result["changed"] = False
+        taking = arguments["state"] == "taken"
+        if self._task.check_mode:
+            yes = Answer(True, "admitted", IN_CHECK_MODE)
+            return result | (self.answer(yes, 0.0, None) if taking else self.given(Given(False, None, IN_CHECK_MODE)))
+        state = State(arguments["state_dir"])
+        try:
+            if taking:
+                ask = Ask(host, arguments["kind"], datetime.now(UTC), datetime.now(UTC), window_end=end)
+                ask = ask._replace(needs_seconds=arguments["needs_seconds"])
+                return result | self.take(state, arguments, ask, judged)
+            return result | self.given(self.give(state, arguments, host))
+        except (PolicyError, StateError) as error:
+            # The sentence is whole; with its cause ansible-core would say it twice.
+            raise AnsibleActionFail(str(error)) from None
+
+    @staticmethod
+    def check(arguments: Mapping[str, Any], host: str | None) -> None:
+        """What the options have to be beyond their types.
+
+        :raises AnsibleActionFail: naming the option and what is allowed
+        """
+        if not host:
+            raise AnsibleActionFail("host: it is missing; give the name of a host.")
+        if arguments["force"] and arguments["state"] != "released":
+            raise AnsibleActionFail("force: it is for state released alone.")
+        if arguments["run"] is None and not arguments["force"]:
+            raise AnsibleActionFail("run: it is missing; only with force it is not needed.")
+        if not SHORTEST_POLL <= arguments["poll_interval"] <= LONGEST_POLL:
+            raise AnsibleActionFail(
+                f"poll_interval: {arguments['poll_interval']} is out of range; "
+                f"{SHORTEST_POLL} to {LONGEST_POLL:g} seconds are allowed."
+            )
+        if arguments["needs_seconds"] < 0:
+            raise AnsibleActionFail(f"needs_seconds: {arguments['needs_seconds']} is below zero.")
+
+    def take(self, state: State, arguments: Mapping[str, Any], ask: Ask, judged: datetime | None) -> dict[str, Any]:
+        """Ask until the answer is yes or no; between two questions nothing is held."""
+        run, interval = arguments["run"], arguments["poll_interval"]
+        begun = time.monotonic()
+        while True:
+            waited, now = time.monotonic() - begun, datetime.now(UTC)
+            seen = state.changes(run)
+            ask = ask._replace(now=now, judged=judged + timedelta(seconds=waited) if judged else now, waited=waited)
+            answer = state.take(run, ask, arguments["phase"])
+            if not answer.waits:
+                return self.answer(answer, waited, self.deadline(state, run, ask.host) if answer.admitted else None)
+            for _poll in range(QUICK_POLLS):
+                time.sleep(interval)
+                if state.changes(run) != seen:
+                    break
+                if answer.code == fleet_admission.WAIT_LIMIT:
+                    state.still_waits(run, ask.host)
+
+    @staticmethod
+    def deadline(state: State, run: str, host: str) -> str | None:
+        """When the host should be in service again: counted from when it got its slot."""
+        lease = state.lease(host)
+        if lease is None:
+            return None
+        return iso(datetime.fromisoformat(lease["taken_at"]) + FleetSpec.load(state.run(run)["spec"]).deadline)
+
+    @staticmethod
+    def give(state: State, arguments: Mapping[str, Any], host: str) -> Given:
+        """Give a slot back, or clear up one that an ended run left behind."""
+        if arguments["force"]:
+            return state.force(host)
+        if arguments["state"] == "looked":
+            return state.looked(arguments["run"], host)
+        return state.release(arguments["run"], host, arguments["outcome"])
+
+    @staticmethod
+    def answer(answer: Answer, waited: float, deadline: str | None) -> dict[str, Any]:
+        """What a host that asked is told."""
+        return {
+            "admitted": answer.admitted,
+            "code": answer.code,
+            "why": answer.why,
+            "waited": round(waited),
+            "adopted": dict(answer.adopted) if answer.adopted is not None else None,
+            "deadline": deadline,
+        }
+
+    @staticmethod
+    def given(given: Given) -> dict[str, Any]:
+        """What became of a slot that was to be free."""
+        return {"released": given.released, "why": given.why, "lease": given.lease}
