@@ -20,11 +20,11 @@ FLEET = ROOT / "tests" / "fleet"
 
 
 # Which worlds meet which playbook.
-RUNS = {"worlds": "coverage.yml", "worlds-offers": "offers.yml"}
+RUNS = {"worlds": "coverage.yml", "worlds-offers": "offers.yml", "worlds-drain": "drain.yml"}
 
 
 def collect(scratch: Path) -> None:
-    """Run the reading modules on every world, with each way of calling them, under the coverage wrapper."""
+    """Run the modules on every world, with each way of calling them, under the coverage wrapper."""
     environment = dict(os.environ)
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     environment["ANSIBLE_COLLECTIONS_PATH"] = str(ROOT / "build" / "collections")

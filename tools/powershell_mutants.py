@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hand-made mutations of the reading modules' PowerShell: each must turn a test red.
+"""Hand-made mutations of the modules' PowerShell: each must turn a test red.
 
 Works on a copy of the checkout, so nothing here is changed. With names of modules as arguments only these are mutated.
 """
@@ -21,6 +21,7 @@ TESTS = {
     "windows_signals_info": ("tests/fleet/test_collector.py",),
     # The library takes long and has little that is odd; the fast executor is not PowerShell.
     "windows_offers_info": ("tests/fleet/test_offers.py", "-k", "not library and not fast"),
+    "windows_drain": ("tests/fleet/test_windows_drain.py", "-k", "same"),
 }
 # What stands in a module once, and what a mistake would have made of it.
 SIGNALS = {
@@ -76,7 +77,40 @@ OFFERS = {
     "a refusal is called a failure": ("$type = 'denied'", "$type = 'failed'"),
     "the callback is left out": ("@($criteria, $callback, ", "@($criteria, $null, "),
 }
-MUTATIONS = {"windows_signals_info": SIGNALS, "windows_offers_info": OFFERS}
+DRAIN = {
+    "a paused node is suspended": ("if ($own -ne $From) { return $false }", "if ($own -eq 'none') { return $false }"),
+    "check mode suspends and resumes": (
+        "    if ($module.CheckMode) { return $true }\n    # Neither",
+        "    # Neither",
+    ),
+    "check mode writes": ("    if ($module.CheckMode) { return $true }\n    if (-not $Text)", "    if (-not $Text)"),
+    "the node is paused and its roles stay": ("-Name $look.value.own -Drain }", "-Name $look.value.own }"),
+    "the roles do not come back": ("-Failback Immediate", "-Failback NoFailback"),
+    "the wrong node is suspended": ("Suspend-ClusterNode -Name $look.value.own", "Suspend-ClusterNode -Name 'SQL-02'"),
+    "a refusal to show services means no cluster": (
+        "-Name 'ClusSv[c]' -ErrorAction Stop",
+        "-Name 'ClusSv[c]' -ErrorAction Ignore",
+    ),
+    "a cluster that is not set up is one": ("-or $service.StartType -eq 'Disabled'", ""),
+    "roles of other nodes are named": ("$_.OwnerNode.Name -eq $name -and ", ""),
+    "roles that are offline are named": (" -and $_.State -ne 'Offline' }", " }"),
+    "resources that are offline have failed": ("$_.State -eq 'Failed'", "$_.State -ne 'Online'"),
+    "storage jobs that have ended count": ("$ended -notcontains", "'x' -notcontains"),
+    "a memory that cannot be read is overwritten": (
+        "if (-not $memory.ok) { throw [InvalidOperationException]::new($memory.error.message) }",
+        "",
+    ),
+    "no memory is an error": (
+        "catch [Management.Automation.ItemNotFoundException] { $null }",
+        "catch [FormatException] { $null }",
+    ),
+    "capitals of a memory do not count": ("-ceq $Text", "-eq $Text"),
+    "a memory is written in place": ('-LiteralPath "$file.new" -Value', "-LiteralPath $file -Value"),
+    "a new memory does not take the old one's place": ("-Destination $file -Force", "-Destination $file"),
+    "the folder has to be there": ("        $null = New-Item -Path $folder -ItemType Directory -Force\n", ""),
+    "a missing command is called a failure": ("$type = 'unavailable'", "$type = 'failed'"),
+}
+MUTATIONS = {"windows_signals_info": SIGNALS, "windows_offers_info": OFFERS, "windows_drain": DRAIN}
 
 
 def copy(to: Path) -> Path:

@@ -6,16 +6,19 @@ from __future__ import annotations
 
 import copy
 import os
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from . import fast, fast_offers, model, pwsh
+from . import fast, fast_drain, fast_offers, model, pwsh
 from .host import Host
 from .payload import Payload
 from .server import OWN, Executor
 
 SIGNALS = OWN + "windows_signals_info"
 OFFERS = OWN + "windows_offers_info"
+DRAIN = OWN + "windows_drain"
 LISTS = ("gather_subset", "services")
 
 
@@ -33,12 +36,13 @@ class Chosen:
 
 
 class Fast:
-    """Answers the collection's reading modules from the world, in Python."""
+    """Answers the collection's own modules from the world, in Python."""
 
     async def run(self, host: Host, run: Payload, script: str, stdin: bytes, timeout: float) -> model.Answer:
         """The module's JSON result."""
-        if run.name not in (SIGNALS, OFFERS):
-            said = f"{run.name}: the fast executor only answers {SIGNALS} and {OFFERS}; use --executor powershell."
+        if run.name not in (SIGNALS, OFFERS, DRAIN):
+            known = f"{SIGNALS}, {OFFERS} and {DRAIN}"
+            said = f"{run.name}: the fast executor only answers {known}; use --executor powershell."
             return model.module_result(run, {"failed": True, "changed": False, "msg": said})
         check_mode = bool(run.arguments.get("_ansible_check_mode"))
         arguments = {key: value for key, value in run.arguments.items() if not key.startswith("_ansible_")}
@@ -48,6 +52,12 @@ class Fast:
                 arguments[name] = [item.strip() for item in arguments[name].split(",")]
         try:
             world = live(host, run)
+            if run.name == DRAIN:
+                asked = fast_drain.Module(fast_drain.shown(world), arguments, check_mode)
+                result = asked.run()
+                for what, value in asked.changes:
+                    fast_drain.change(host, what, value)
+                return model.module_result(run, result)
             if run.name == OFFERS:
                 signals = fast_offers.signals(world, arguments, check_mode)
                 fast_offers.searched(host.state)
@@ -69,10 +79,18 @@ class PowerShell:
 
     async def run(self, host: Host, run: Payload, script: str, stdin: bytes, timeout: float) -> model.Answer:
         """What the payload printed."""
-        try:
-            code, out, err = await self.pool.run(shown(live(host, run)), script, stdin, timeout)
-        except TimeoutError:
-            return 1, b"", f"simfleet: {run.name} took longer than {timeout:.0f} s\r\n".encode()
+        with tempfile.TemporaryDirectory(prefix="simfleet-changes-") as folder:
+            told = Path(folder) / "changes"
+            world = shown(live(host, run))
+            if run.name == DRAIN:
+                world = {**fast_drain.shown(world), "changes": str(told)}
+            try:
+                code, out, err = await self.pool.run(world, script, stdin, timeout)
+            except TimeoutError:
+                return 1, b"", f"simfleet: {run.name} took longer than {timeout:.0f} s\r\n".encode()
+            finally:
+                if told.exists():
+                    fast_drain.take_in(host, told.read_text(encoding="utf-8"))
         if run.name == OFFERS:
             fast_offers.searched(host.state)
         return code, out, err
@@ -84,6 +102,7 @@ class PowerShell:
 
 def live(host: Host, run: Payload) -> dict[str, Any]:
     """The host's world as it is now; a task with become has the rights of a local logon."""
+    fast_drain.settle(host)
     state = copy.deepcopy(host.state)
     if any(wrapper.startswith("become") for wrapper in run.wrappers):
         state["logon"] = "local"

@@ -319,4 +319,7 @@ else {
     [System.IO.File]::SetUnixFileMode($agent, [System.IO.UnixFileMode]'UserRead, UserWrite, UserExecute')
 }
 
+# Only a run that may change something has it.
+if (Get-Part -Path changes) { Import-Module -Name (Join-Path -Path $PSScriptRoot -ChildPath 'Sim.Cluster.psm1') -Scope Global -DisableNameChecking }
+
 Export-ModuleMember -Function 'Get-CimInstance', 'Invoke-CimMethod', 'New-Object', 'Get-Service', 'Get-WinEvent', 'Get-Date', 'Get-TimeZone', 'Get-HotFix', 'Wait-Process', 'Restart-Computer', 'Stop-Computer'

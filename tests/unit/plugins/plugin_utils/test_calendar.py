@@ -53,3 +53,23 @@ def test_patch_tuesdays_between(after: str, now: str, expected: list[str]) -> No
 def test_end_of_the_calendar() -> None:
     last = datetime.max.replace(tzinfo=UTC)
     assert [day.year for day in calendar.patch_tuesdays(date(MAXYEAR, 11, 30), last)] == [MAXYEAR]
+
+
+@pytest.mark.parametrize(
+    ("after", "day"),
+    [
+        ("2026-09-01", "2026-09-08"),
+        ("2026-09-07", "2026-09-08"),
+        ("2026-09-08", "2026-10-13"),
+        ("2026-09-09", "2026-10-13"),
+        ("2026-11-30", "2026-12-08"),
+        ("2026-12-08", "2027-01-12"),
+        ("2026-12-31", "2027-01-12"),
+    ],
+)
+def test_next_patch_tuesday(after: str, day: str) -> None:
+    assert calendar.next_patch_tuesday(date.fromisoformat(after)) == date.fromisoformat(day)
+
+
+def test_release_moment() -> None:
+    assert calendar.release_moment(date(2026, 9, 8)) == datetime(2026, 9, 8, 17, tzinfo=UTC)

@@ -1,0 +1,159 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""windows_drain: its PowerShell over a fake cluster, held against the same answers in Python, and what it does to a host."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import HERE, executors, simfleet
+
+WORLDS = HERE / "worlds-drain"
+NAMES = sorted(path.stem for path in WORLDS.glob("[!_]*.yml"))
+KEYS = ("changed", "schema", "change", "cluster", "memory", "diff", "failed", "msg")
+RUNS = yaml.safe_load((HERE / "playbooks" / "drain.yml").read_text())[0]["vars"]["runs"]
+NOTHING = {"ok": True, "value": None, "error": None}
+
+Result = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for all runs of this file."""
+    return tmp_path_factory.mktemp("drain")
+
+
+def play(scratch: Path, executor: str) -> dict[str, tuple[list[Result], Result]]:
+    """Every host of the folder in every way: the answers, and the world at the end."""
+    folder = scratch / executor
+    folder.mkdir()
+    command = [
+        "ansible-playbook",
+        str(HERE / "playbooks" / "drain.yml"),
+        "-e",
+        json.dumps({"offers_dest": str(folder)}),
+    ]
+    options = ("--save-worlds", str(folder / "after"))
+    simfleet(command, folder, worlds=WORLDS, executor=executor, options=options).check()
+    return {
+        name: (
+            [{key: each.get(key) for key in KEYS} for each in json.loads((folder / f"{name}.json").read_text())],
+            yaml.safe_load((folder / "after" / f"{name}.yml").read_text()),
+        )
+        for name in NAMES
+    }
+
+
+@pytest.fixture(scope="module")
+def all_of(scratch: Path) -> Any:
+    """`all_of(executor)`: the answers of every host, asked once."""
+    return cache(lambda executor: play(scratch, executor))
+
+
+@pytest.fixture(params=executors())
+def answers(request: pytest.FixtureRequest, all_of: Any) -> dict[str, tuple[list[Result], Result]]:
+    """The answers of every host with one executor."""
+    found: dict[str, tuple[list[Result], Result]] = all_of(request.param)
+    return found
+
+
+@pytest.mark.skipif(len(executors()) < 2, reason="there is no PowerShell here")
+@pytest.mark.parametrize("name", NAMES)
+def test_both_executors_say_and_do_the_same(all_of: Any, name: str) -> None:
+    (executed, world), (answered, same) = all_of("powershell")[name], all_of("fast")[name]
+    for run, mine, its in zip(RUNS, executed, answered, strict=True):
+        assert mine == its, run
+    assert world == same
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_trouble_of_a_host_fails_the_module(answers: Any, name: str) -> None:
+    for each in answers[name][0]:
+        assert (each["schema"], each["failed"] or False) == (1, False), each
+        assert each["changed"] is bool(each["change"]["value"])
+        assert all(each[probe]["ok"] is (each[probe]["error"] is None) for probe in ("change", "cluster", "memory"))
+
+
+def test_a_node_that_is_up(answers: Any) -> None:
+    runs, world = answers["up"]
+    changed = [each["changed"] for each in runs]
+    assert changed == [
+        *(False, False, False, True, False, True, False),
+        *(False, True, False, False, True),
+        *(True, False, True, True, False, False),
+    ]
+    nodes = [
+        {"name": "SQL-01", "state": "Up", "drain": "NotInitiated"},
+        {"name": "SQL-02", "state": "Up", "drain": "NotInitiated"},
+    ]
+    look = {"own": "SQL-01", "nodes": nodes, "groups": ["SQL"], "failed": [], "storage_jobs": 0}
+    assert runs[0]["cluster"]["value"] == look
+    assert runs[1]["cluster"] == NOTHING
+    assert runs[2]["change"]["error"]["message"] == "cluster is false, so the cluster is left alone."
+    assert runs[3]["diff"] == {"before": "state of the node: Up\n", "after": "state of the node: Paused\n"}
+    paused = runs[10]["cluster"]["value"]
+    assert (paused["nodes"][0], paused["groups"]) == ({"name": "SQL-01", "state": "Paused", "drain": "Completed"}, [])
+    assert runs[15]["memory"]["value"] == '{"NEW": 2}'
+    assert runs[15]["diff"] == {"before": '{"NEW": 2}', "after": ""}
+    assert runs[17]["memory"] == NOTHING
+    assert "memory" not in world
+    assert world["cluster"]["nodes"] == {"SQL-01": "Up", "SQL-02": "Up"}
+    assert world["cluster"]["groups"] == {"Cluster Group": "SQL-02", "SQL": "SQL-01"}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("no-commands", "unavailable"),
+        ("services-denied", "denied"),
+        ("cluster-hangs", "timeout"),
+        ("groups-fail", "failed"),
+        ("resources-fail", "failed"),
+        ("jobs-fail", "failed"),
+    ],
+)
+def test_a_cluster_that_cannot_be_read_is_left_alone(answers: Any, name: str, kind: str) -> None:
+    runs, world = answers[name]
+    assert {each["cluster"]["error"]["type"] for each in runs if each["cluster"]["error"]} == {kind}
+    said = [each["change"]["error"]["message"] for each in runs[8:10]]
+    assert said == [runs[0]["cluster"]["error"]["message"]] * 2
+    assert world["cluster"]["nodes"]["SQL-01"] == "Up"
+
+
+@pytest.mark.parametrize("name", ["no-cluster", "not-set-up"])
+def test_no_cluster_is_an_ordinary_answer(answers: Any, name: str) -> None:
+    runs, _world = answers[name]
+    assert runs[0]["cluster"] == NOTHING
+    assert [each["change"] for each in runs[7:12]] == [{"ok": True, "value": False, "error": None}] * 5
+
+
+def test_troubles_are_named(answers: Any) -> None:
+    look = answers["troubled"][0][0]["cluster"]["value"]
+    assert (look["nodes"][1]["state"], look["failed"], look["storage_jobs"]) == ("Down", ["SQL Server"], 2)
+
+
+def test_a_node_that_is_joining_is_neither_suspended_nor_resumed(answers: Any) -> None:
+    runs, world = answers["joining"]
+    assert [each["changed"] for each in runs[7:12]] == [False] * 5
+    assert world["cluster"]["nodes"]["SQL-01"] == "Joining"
+
+
+def test_what_is_refused_is_said(answers: Any) -> None:
+    runs, world = answers["refuses-up"]
+    assert [runs[run]["change"]["error"]["type"] for run in (8, 12)] == ["denied", "failed"]
+    assert (world["cluster"]["nodes"]["SQL-01"], world.get("memory")) == ("Up", None)
+    runs, world = answers["refuses-paused"]
+    assert [runs[run]["change"]["error"]["type"] for run in (7, 15)] == ["failed", "denied"]
+    assert (world["cluster"]["nodes"]["SQL-01"], world["memory"]) == ("Paused", '{"NEW": 2}')
+
+
+def test_a_memory_that_cannot_be_read_is_not_overwritten(answers: Any) -> None:
+    runs, world = answers["memory-denied"]
+    assert runs[0]["memory"]["error"]["type"] == "denied"
+    assert [runs[run]["change"]["ok"] for run in (12, 15)] == [False, False]
+    assert world["memory"] == "secret"

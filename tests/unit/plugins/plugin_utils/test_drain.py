@@ -1,0 +1,501 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Taking a host out of service and back: input, the memory, a cluster's state, and the chain of steps against a made-up host."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import Any
+
+import pytest
+from ansible_collections.rebootless.patching.plugins.plugin_utils import drain
+from ansible_collections.rebootless.patching.plugins.plugin_utils.drain import DrainError
+from hypothesis import given
+from hypothesis import strategies as st
+
+SINCE = "2026-09-20T12:00:00Z"
+SECRET = "s3cr3t"
+DRAIN = {"url": "https://lb/out?token=1", "headers": {"X-Key": SECRET}, "body": {"state": "out"}}
+BALANCER = {"type": "load_balancer", "drain": DRAIN, "restore": {"url": "https://lb/in", "body": "in", "method": "PUT"}}
+FILES = {"type": "tasks", "drain": "out.yml", "restore": "in.yml"}
+
+
+def look(own: str = "Up", other: str = "Up", **more: Any) -> dict[str, Any]:
+    """A cluster of two nodes as windows_drain shows it."""
+    nodes = [
+        {"name": "a", "state": own, "drain": more.pop("drain", "NotInitiated")},
+        {"name": "b", "state": other, "drain": "Failed"},
+    ]
+    return {"own": "A", "nodes": nodes, "groups": [], "failed": [], "storage_jobs": 0, **more}
+
+
+# Input
+
+
+def test_nothing_given() -> None:
+    assert drain.load(None) == drain.load([]) == ()
+
+
+def test_defaults() -> None:
+    cluster, balancer, files = drain.load([{"type": "cluster"}, BALANCER, FILES])
+    assert cluster == drain.Adapter("cluster", "cluster", 600)
+    assert (balancer.name, balancer.timeout, balancer.wait) == ("https://lb/out", 300, None)
+    assert balancer.drain is not None
+    assert balancer.restore is not None
+    assert (balancer.drain.method, balancer.drain.body, balancer.drain.json) == ("POST", '{"state": "out"}', True)
+    assert balancer.drain.url.status == (200, 201, 202, 204)
+    assert (balancer.restore.method, balancer.restore.body, balancer.restore.json) == ("PUT", "in", False)
+    assert (files.name, files.drain_file, files.restore_file, files.check_file) == ("out.yml", "out.yml", "in.yml", "")
+
+
+def test_everything_given() -> None:
+    wait = {
+        "url": "http://lb/c",
+        "status": 204,
+        "text": "0",
+        "timeout": "7",
+        "headers": {"A": "b"},
+        "validate_certs": False,
+    }
+    restore = {"url": "http://lb", "status": [200], "timeout": 3, "validate_certs": False}
+    given = [
+        {"type": "cluster", "timeout": "9"},
+        {**BALANCER, "name": "n", "wait": wait, "restore": restore},
+        {**FILES, "name": "own", "check": "look.yml"},
+    ]
+    cluster, balancer, files = drain.load(given)
+    assert (cluster.timeout, balancer.timeout, balancer.name) == (9, 7, "n")
+    assert balancer.wait is not None
+    assert (balancer.wait.url, balancer.wait.status, balancer.wait.text) == ("http://lb/c", (204,), "0")
+    assert (balancer.wait.timeout, balancer.wait.validate_certs, balancer.wait.headers) == (10, False, {"A": "b"})
+    assert balancer.restore is not None
+    assert (balancer.restore.body, balancer.restore.url.timeout, balancer.restore.url.status) == (None, 3, (200,))
+    assert (files.name, files.check_file) == ("own", "look.yml")
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("x", "x_adapters: str is not allowed; give a list."),
+        ({}, "x_adapters: dict is not allowed; give a list."),
+        ([1], "x_adapters[0]: this is no mapping; give type and what belongs to it."),
+        ([{}], "x_adapters[0].type: None is not allowed; give cluster, load_balancer, tasks."),
+        ([{"type": "cluster", "name": "a"}], "x_adapters[0]: the key 'name' is not known; known are type, timeout."),
+        (
+            [{"type": "cluster", "timeout": -1}],
+            "x_adapters[0].timeout: -1 is not allowed; give a whole number from 0 to 86400.",
+        ),
+        ([{"type": "cluster"}] * 2, "x_adapters[1]: there are two adapters cluster cluster; give each its own name."),
+        (
+            [{**FILES, "wait": {}}],
+            "x_adapters[0]: the key 'wait' is not known; known are type, name, drain, restore, check.",
+        ),
+        ([{**FILES, "drain": ""}], "x_adapters[0].drain: '' is not allowed; give a file of tasks."),
+        ([{"type": "tasks", "drain": "a"}], "x_adapters[0].restore: None is not allowed; give a file of tasks."),
+        ([{**FILES, "check": 1}], "x_adapters[0].check: 1 is not allowed; give a file of tasks."),
+        ([{**FILES, "name": " "}], "x_adapters[0].name: ' ' is not allowed; give a name."),
+        (
+            [{**BALANCER, "check": "a"}],
+            "x_adapters[0]: the key 'check' is not known; known are type, name, drain, restore, wait.",
+        ),
+        ([{**BALANCER, "name": 3}], "x_adapters[0].name: 3 is not allowed; give a name."),
+        (
+            [{"type": "load_balancer", "drain": DRAIN}],
+            "x_adapters[0].restore: the key url is missing; known are url, method, headers, body, status, timeout, validate_certs.",
+        ),
+        (
+            [{**BALANCER, "wait": {"text": "a"}}],
+            "x_adapters[0].wait: the key url is missing; known are url, status, text, timeout, validate_certs, headers.",
+        ),
+        (
+            [{**BALANCER, "wait": {"url": "http://a", "timeout": 86401}}],
+            "x_adapters[0].wait.timeout: 86401 is not allowed; give a whole number from 0 to 86400.",
+        ),
+        (
+            [{**BALANCER, "wait": {"url": "http://a", "status": 20}}],
+            "x_adapters[0].wait.status: 20 is not allowed; give a whole number from 100 to 599.",
+        ),
+        (
+            [{**BALANCER, "drain": {"url": "http://a", "method": "get"}}],
+            "x_adapters[0].drain.method: 'get' is not allowed; give GET, POST, PUT, PATCH, DELETE, HEAD.",
+        ),
+        (
+            [{**BALANCER, "drain": {"url": "http://a", "body": 7}}],
+            "x_adapters[0].drain.body: it is not allowed; give a text, a mapping or a list.",
+        ),
+        (
+            [{**BALANCER, "drain": {"url": "http://a", "text": "b"}}],
+            "x_adapters[0].drain: the key 'text' is not known; known are url, method, headers, body, status, timeout, validate_certs.",
+        ),
+        (
+            [{**BALANCER, "restore": {"url": "lb"}}],
+            "x_adapters[0].restore.url: 'lb' is not allowed; give a URL as https://host/path.",
+        ),
+        (
+            [{**BALANCER, "drain": {**DRAIN, "headers": {"A": f"{SECRET}\n"}}}],
+            "x_adapters[0].drain.headers.A: its value is not allowed; give printable ASCII text on one line.",
+        ),
+    ],
+)
+def test_mistakes_name_option_value_and_what_is_allowed(value: object, said: str) -> None:
+    with pytest.raises(DrainError) as caught:
+        drain.load(value, "x_adapters")
+    assert str(caught.value) == said
+
+
+# What a host remembers
+
+
+def test_nothing_is_remembered() -> None:
+    assert drain.recall(None) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"schema": 2},
+        {"schema": None},
+        {"since": 1},
+        {"adapters": None},
+        {"adapters": [1]},
+        {"adapters": [{"type": "cluster", "name": "a"}]},
+        {"adapters": [{"type": "cluster", "name": "a", "found": "up"}]},
+        {"adapters": [{"type": "x", "name": "a", "found": "active"}]},
+        {"adapters": [{"type": "cluster", "name": 1, "found": "active"}]},
+    ],
+)
+def test_a_memory_that_is_none_of_ours(change: dict[str, Any]) -> None:
+    good = {"schema": 1, "since": SINCE, "adapters": [{"type": "cluster", "name": "a", "found": "active", "more": 1}]}
+    kept = [{"type": "cluster", "name": "a", "found": "active"}]
+    assert drain.recall(json.dumps(good)) == {"since": SINCE, "adapters": kept}
+    with pytest.raises(DrainError, match="cannot be read; look at it, and remove it"):
+        drain.recall(json.dumps(good | change))
+
+
+@pytest.mark.parametrize("text", ["", "x", "[]", "1", "null", '"a"'])
+def test_a_memory_that_is_no_mapping(text: str) -> None:
+    with pytest.raises(DrainError):
+        drain.recall(text)
+
+
+def test_the_memory_is_ascii_and_has_no_request() -> None:
+    progress = drain.begin("drained", drain.load([{**BALANCER, "name": "größe"}]))
+    progress.update(since=SINCE)
+    progress["adapters"][0].update(found="unknown")
+    text = drain.remember(progress)
+    assert text.isascii()
+    assert SECRET not in text
+    assert json.loads(text) == {
+        "schema": 1,
+        "since": SINCE,
+        "adapters": [{"type": "load_balancer", "name": "größe", "found": "unknown"}],
+    }
+
+
+# A cluster
+
+
+@pytest.mark.parametrize(
+    ("seen", "state", "why"),
+    [
+        (None, "absent", ""),
+        (look(), "active", ""),
+        (look(groups=["SQL"]), "active", ""),
+        (look("Paused"), "drained", ""),
+        (look("Paused", "Down"), "drained", ""),
+        (
+            look("Paused", groups=["A", "B"]),
+            "drained",
+            "this node is paused and still owns A, B; resume it, or move them",
+        ),
+        (look("Joining"), "unknown", "this node is Joining"),
+        (look("Down"), "unknown", "this node is Down"),
+        (look(own_name=1) | {"own": "c"}, "unknown", "this node is missing"),
+        (look(other="Paused"), "active", "node b is Paused"),
+        (
+            look(failed=["X", "Y"], storage_jobs=1),
+            "active",
+            "resource X has failed; resource Y has failed; 1 storage job running",
+        ),
+        (look(storage_jobs=2), "active", "2 storage jobs running"),
+        (look() | {"nodes": look()["nodes"][:1]}, "active", "there is no other node"),
+    ],
+)
+def test_may_a_node_be_drained(seen: Any, state: str, why: str) -> None:
+    assert (drain.cluster_state(seen), drain.may_drain(seen)) == (state, why)
+
+
+@pytest.mark.parametrize(
+    ("seen", "ok", "why"),
+    [
+        (None, False, "the cluster is gone"),
+        (look("Paused", drain="Completed"), True, "paused, its roles have moved"),
+        (look("Paused", "Down", drain="Completed"), True, "paused, its roles have moved"),
+        (look("Paused", drain="Completed", groups=["A"]), None, "the drain is Completed, it still owns A"),
+        (look("Up", drain="Completed"), None, "the drain is Completed"),
+        (look("Paused", drain="InProgress"), None, "the drain is InProgress"),
+        (look("Paused", drain=""), None, "the drain is not begun"),
+        (look("Paused", drain="Failed"), False, "the cluster could not move its roles"),
+        (look("Paused", drain="Failed", groups=["A"]), False, "the cluster could not move its roles, it still owns A"),
+        (look("Down", drain="InProgress"), False, "this node is Down"),
+    ],
+)
+def test_is_a_node_drained(seen: Any, ok: bool | None, why: str) -> None:
+    assert drain.drained(seen) == (ok, why)
+
+
+@pytest.mark.parametrize(
+    ("seen", "whole", "alone"),
+    [
+        (None, (None, "the cluster is gone"), (None, "the cluster is gone")),
+        (look(), (True, "up, the cluster is whole"), (True, "up")),
+        (look("Paused"), (None, "this node is Paused"), (None, "this node is Paused")),
+        (look("Joining", "Down"), (None, "this node is Joining; node b is Down"), (None, "this node is Joining")),
+        (look(storage_jobs=1), (None, "1 storage job running"), (True, "up")),
+        (look(failed=["X"]), (None, "resource X has failed"), (True, "up")),
+    ],
+)
+def test_is_a_node_released(seen: Any, whole: Any, alone: Any) -> None:
+    assert drain.released(seen) == whole
+    assert drain.released(seen, False) == alone
+
+
+# The chain of steps, carried out on a made-up host
+
+
+class Host:
+    """A host, and how each step on it goes: `fails` names `(do, adapter)` with False (refused) or None (nobody knows)."""
+
+    def __init__(self, services: list[str], fails: dict[tuple[str, int | None], bool | None] | None = None) -> None:
+        self.services = list(services)
+        self.fails = fails or {}
+        self.memory: str | None = None
+        self.did: list[tuple[str, int | None]] = []
+
+    def run(self, wanted: str, given: list[dict[str, Any]]) -> dict[str, Any]:
+        """The result of a whole run."""
+        self.did = []
+        progress = drain.begin(wanted, drain.load(given))
+        while (step := drain.step(progress))["do"] != "end":
+            assert step["do"] in drain.DOS
+            assert len(self.did) < 50, self.did
+            if step["do"] == "remember":
+                progress = drain.before_remember(progress)
+            self.did.append((step["do"], step["adapter"]))
+            progress = drain.take(progress, step, self.answer(step, progress, given))
+        return drain.result(progress)
+
+    def answer(self, step: dict[str, Any], progress: dict[str, Any], given: list[dict[str, Any]]) -> dict[str, Any]:
+        do, place = step["do"], step["adapter"]
+        ok = self.fails.get((do, place), True)
+        said = {"ok": ok, "changed": False, "detail": f"{do} said so"}
+        if do == "read":
+            clusters = [self.services[at] for at, one in enumerate(given) if one["type"] == "cluster"]
+            seen = {"active": look(), "drained": look("Paused"), "absent": None}[clusters[0] if clusters else "absent"]
+            return said | {"memory": self.memory, "now": SINCE, "cluster": {"ok": True, "value": seen, "error": None}}
+        if do == "ask":
+            return said | {"now": self.services[place]}
+        if ok and do == "remember":
+            self.memory = drain.remember(progress)
+        elif ok and do == "forget":
+            self.memory = None
+        elif do in ("drain", "restore") and ok is not None:
+            # A step that was refused may still have done something.
+            self.services[place] = "drained" if do == "drain" else "active" if ok else self.services[place]
+        return said | {"changed": True}
+
+
+THREE: list[dict[str, Any]] = [BALANCER, FILES, {"type": "cluster"}]
+
+
+def test_out_and_back() -> None:
+    host = Host(["active"] * 3)
+    out = host.run("drained", THREE)
+    assert host.did == [
+        *[("read", None), ("ask", 0), ("ask", 1), ("remember", None)],
+        *[("drain", 0), ("drain", 1), ("drain", 2)],
+    ]
+    assert (out["state"], out["why"], out["changed"], out["remembered_since"]) == ("drained", None, True, SINCE)
+    assert set(out["adapters"][0]) == {"type", "name", "found", "done", "ok", "detail"}
+    back = host.run("active", THREE)
+    assert host.did == [("read", None), ("restore", 2), ("restore", 1), ("restore", 0), ("forget", None)]
+    assert (back["state"], back["why"], back["changed"], back["remembered_since"]) == ("active", None, True, None)
+    assert [one["done"] for one in back["adapters"]] == ["restored"] * 3
+    again = host.run("active", THREE)
+    assert (again["state"], again["changed"]) == ("active", False)
+    assert again["why"] == "the host remembers no drain, so nothing was done"
+    assert [(one["ok"], one["done"]) for one in again["adapters"]] == [(True, "none")] * 3
+
+
+def test_a_second_drain_restores_what_the_first_one_found() -> None:
+    host = Host(["active", "drained", "active"])
+    host.run("drained", THREE)
+    memory = host.memory
+    host.run("drained", THREE)
+    assert ("drain", 0) not in host.did
+    assert host.memory == memory
+    host.run("active", THREE)
+    assert host.services == ["active", "drained", "active"]
+    assert host.did == [("read", None), ("restore", 2), ("restore", 0), ("forget", None)]
+
+
+def test_a_second_drain_that_is_refused_keeps_the_first_memory() -> None:
+    host = Host(["active"] * 3)
+    host.run("drained", THREE)
+    host.memory = memory = (host.memory or "").replace(SINCE, "2026-01-01T00:00:00Z")
+    host.services[0], host.fails = "active", {("drain", 0): False}
+    out = host.run("drained", THREE)
+    assert host.did[-2:] == [("drain", 0), ("restore", 0)]
+    assert (out["state"], out["remembered_since"]) == ("refused", "2026-01-01T00:00:00Z")
+    assert (host.services, host.memory) == (["active", "drained", "drained"], memory)
+
+
+def test_what_was_out_before_is_said() -> None:
+    host = Host(["drained", "unknown", "absent"])
+    out = host.run("drained", THREE)
+    assert [one["detail"] for one in out["adapters"]] == ["was drained already", "drain said so", "there is none here"]
+    back = host.run("active", THREE)
+    said = ["was drained before, and stays so", "restore said so", "was absent before, and stays so"]
+    assert [one["detail"] for one in back["adapters"]] == said
+
+
+def test_a_refusal_takes_back_in_the_opposite_order() -> None:
+    host = Host(["active"] * 3, {("drain", 2): False})
+    out = host.run("drained", THREE)
+    assert host.did[4:] == [
+        ("drain", 0),
+        ("drain", 1),
+        ("drain", 2),
+        ("restore", 2),
+        ("restore", 1),
+        ("restore", 0),
+        ("forget", None),
+    ]
+    assert (out["state"], out["why"], out["remembered_since"]) == ("refused", "cluster cluster: drain said so", None)
+
+
+def test_a_refusal_that_cannot_be_taken_back() -> None:
+    host = Host(["active"] * 3, {("drain", 2): False, ("restore", 1): False})
+    out = host.run("drained", THREE)
+    assert host.did[-3:] == [("restore", 2), ("restore", 1), ("restore", 0)]
+    assert (out["state"], out["remembered_since"]) == ("unknown", SINCE)
+    assert out["why"] == "cluster cluster: drain said so; not put back: tasks out.yml"
+    assert out["adapters"][1]["detail"] == "drain said so; not restored: restore said so"
+
+
+def test_a_memory_that_stays_after_a_refusal_is_said() -> None:
+    host = Host(["active"] * 3, {("drain", 0): False, ("forget", None): False})
+    out = host.run("drained", THREE)
+    assert (out["state"], out["remembered_since"]) == ("refused", SINCE)
+    assert out["why"].endswith("drain said so; the memory of it could not be removed: forget said so")
+
+
+@pytest.mark.parametrize(
+    ("fails", "state"),
+    [
+        ({("read", None): False}, "unknown"),
+        ({("remember", None): None}, "unknown"),
+        ({("remember", None): False}, "refused"),
+        ({("drain", 1): None}, "unknown"),
+    ],
+)
+def test_how_a_drain_ends_early(fails: dict[Any, Any], state: str) -> None:
+    host = Host(["active"] * 3, fails)
+    assert host.run("drained", THREE)["state"] == state
+    assert host.did[-1] == next(iter(fails))
+
+
+@pytest.mark.parametrize(
+    ("fails", "state"),
+    [
+        ({("read", None): False}, "unknown"),
+        ({("restore", 1): None}, "unknown"),
+        ({("restore", 1): False}, "drained"),
+        ({("forget", None): False}, "drained"),
+        ({("forget", None): None}, "unknown"),
+    ],
+)
+def test_how_putting_back_ends_early(fails: dict[Any, Any], state: str) -> None:
+    host = Host(["active"] * 3)
+    host.run("drained", THREE)
+    host.fails = fails
+    assert host.run("active", THREE)["state"] == state
+    assert host.did[-1] == next(iter(fails))
+    assert host.memory is not None
+
+
+def test_an_adapter_that_nobody_names_any_more() -> None:
+    host = Host(["active"] * 3)
+    host.run("drained", THREE)
+    out = host.run("drained", THREE[1:2])
+    assert (out["state"], len(out["adapters"])) == ("drained", 3)
+    assert json.loads(host.memory or "")["adapters"][1]["found"] == "active"
+    back = host.run("active", [])
+    said = "load_balancer https://lb/out, tasks out.yml, cluster cluster: remembered on the host, and not among the adapters"
+    assert (back["state"], host.did) == ("drained", [("read", None)])
+    assert sorted(back["why"].partition(": ")[0].split(", ")) == sorted(said.partition(": ")[0].split(", "))
+
+
+def test_no_adapters() -> None:
+    host = Host([])
+    assert (host.run("drained", [])["state"], host.did) == ("drained", [])
+    assert (host.run("active", [])["state"], host.did) == ("active", [("read", None)])
+
+
+def test_the_cluster_cannot_be_read() -> None:
+    progress = drain.begin("drained", drain.load([{"type": "cluster"}]))
+    probe = {"ok": False, "value": None, "error": {"message": "Access is denied."}}
+    answer = {"ok": True, "memory": None, "cluster": probe, "now": SINCE}
+    out = drain.result(drain.take(progress, {"do": "read", "adapter": None}, answer))
+    assert (out["state"], out["why"]) == ("refused", "cluster: the cluster cannot be read: Access is denied.")
+    assert out["adapters"][0]["ok"] is False
+
+
+OUTCOMES = st.sampled_from([True, True, True, False, None])
+STEPS = st.tuples(st.sampled_from(["drain", "restore"]), st.integers(0, 2)) | st.tuples(
+    st.sampled_from(["read", "remember", "forget"]), st.none()
+)
+
+
+@given(
+    st.tuples(*[st.sampled_from(["active", "drained"])] * 3),
+    st.lists(st.tuples(st.sampled_from(drain.STATES), st.dictionaries(STEPS, OUTCOMES, max_size=4)), max_size=5),
+)
+def test_whatever_happens_the_host_is_as_it_was_or_remembers(before: tuple[str, ...], runs: list[Any]) -> None:
+    host = Host(list(before))
+    for wanted, fails in runs:
+        host.fails, at_first = fails, list(host.services)
+        out = host.run(wanted, THREE)
+        drains = [step for step in host.did if step[0] == "drain"]
+        if out["state"] == "drained" and wanted == "drained":
+            assert host.services == ["drained"] * 3
+        if out["state"] == "refused":
+            assert host.services == at_first
+        if host.memory is None:
+            assert host.services == list(before)
+        if drains:
+            assert host.memory is not None or ("forget", None) in host.did
+            assert host.did.index(("remember", None)) < host.did.index(drains[0])
+        assert (out["state"] == wanted) or out["why"]
+    host.fails = {}
+    assert host.run("active", THREE)["state"] == "active"
+    assert (host.services, host.memory) == (list(before), None)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_any_input_is_taken_or_refused_in_a_sentence(value: Any) -> None:
+    for option in (value, [value], [{"type": "load_balancer", "drain": value}], [{**BALANCER, "wait": value}]):
+        said = ""
+        try:
+            drain.load(option)
+        except DrainError as error:
+            said = str(error)
+        assert "\n" not in said
+    with contextlib.suppress(DrainError):
+        drain.recall(json.dumps(value))
