@@ -30,7 +30,7 @@ SPEC = {
     "decision": {"type": "dict", "required": True},
     "poll_interval": {"type": "float", "default": 15.0},
 }
-ALIKE = "another offer has the same title and KBs and was decided differently."
+ALIKE = "Another offer has the same title and KBs and was decided differently."
 NEEDED = ("name", "install", "offers", "restart", "stale_when", "state", "track")
 
 
@@ -178,6 +178,8 @@ class ActionModule(deciding.DecidingAction):
         todo = [offer for offer in offered if offer.id in chosen.ids]
         if self._task.check_mode:
             result.update(changed=bool(todo), would_install=[offer.id for offer in todo])
+            if self._task.diff:
+                result["diff"] = self.expected(before.snapshot["kbs"] or [], todo)
             return self.done(result, "check_mode", began)
         report = self.install(chosen.patterns, variables, ends, arguments["poll_interval"]) if todo else None
         self.prove(result, decision, before, todo, report, arguments, variables, ends)
@@ -328,6 +330,12 @@ class ActionModule(deciding.DecidingAction):
             return "\n".join([f"build: {moment['build']}", *[f"kb: {kb}" for kb in moment["kbs"] or []], ""])
 
         return {"before": text(proof["before"]), "after": text(proof["after"])}
+
+    @staticmethod
+    def expected(kbs: list[str], todo: list[offers.Offer]) -> dict[str, str]:
+        """KBs before, and with what would be installed, for diff in check mode; what the build would be only the host can tell."""
+        after = sorted({*kbs, *(kb for offer in todo for kb in offer.kbs)})
+        return {"before": "".join(f"kb: {kb}\n" for kb in kbs), "after": "".join(f"kb: {kb}\n" for kb in after)}
 
     def not_asked(
         self, result: dict[str, Any], problem: Mapping[str, str] | None, arguments: Mapping[str, Any], began: datetime

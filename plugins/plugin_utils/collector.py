@@ -27,6 +27,14 @@ try:
 except ImportError:
     # ssh needs no requests.
     TROUBLE += ()
+try:
+    from winrm import exceptions as winrm_errors
+
+    # It lets these through too, and they have no base of their own: 401 is the first, an answer that is no SOAP the second.
+    TROUBLE += (winrm_errors.WinRMError, winrm_errors.WinRMTransportError, winrm_errors.WinRMOperationTimeoutError)
+except ImportError:
+    # psrp and ssh need no pywinrm.
+    TROUBLE += ()
 
 COLLECTOR = "rebootless.patching.windows_signals_info"
 

@@ -42,6 +42,8 @@ def restart_agreed(decision: Mapping[str, Any], install: Mapping[str, Any] | Non
         return Restart(
             False, f"The installation has not ended ({install.get('outcome')}), so the host is not restarted."
         )
+    if install is not None and install.get("problem"):
+        return Restart(False, "The host could not be asked what it is now, so it is not restarted.")
     window = agreed["window"]
     end = moment(window["end"]) if window else None
     if window and (not isinstance(end, datetime) or now >= end):
@@ -96,6 +98,9 @@ def _outcome(
     done = (install or {}).get("outcome")
     if done in BAD_INSTALL:
         return str(done), True, failure or ""
+    proof = (install or {}).get("proof")
+    if proof and proof["after"] is None and done != "check_mode":
+        return "unknown", True, failure or "Nobody could ask the host what it is after the installation."
     healthy = ((verify or {}).get("after") or {}).get("healthy", True)
     if healthy is not True:
         return (
@@ -129,7 +134,8 @@ def _owes_restart(decision: Mapping[str, Any], install: Mapping[str, Any] | None
 
 def _consent_words(decision: Mapping[str, Any]) -> str:
     restart = decision["restart"]
-    why = restart["why"] or "A restart is pending."
+    # What came with the installation was no reason when the host was decided on.
+    why = restart["why"] if restart["due"] else "One is pending since the installation."
     if restart["consent"] is None:
         return f"A restart is due and nobody has said yes or no to it. {why}"
     return f"A restart is due. {why}"

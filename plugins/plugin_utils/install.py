@@ -7,6 +7,7 @@ Nothing is called failed by guess: what the host did not say is `unknown`, what 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -27,6 +28,7 @@ OUTCOMES = (
 )
 RESULTS = ("installed", "failed", "left_out", "still_installing", "unknown")
 UPDATE_IDS = "wu_reboot_required"
+HRESULT = re.compile(r"0x([0-9A-Fa-f]{8})(?![0-9A-Fa-f])")
 
 
 def stale(decision: Mapping[str, Any], current: Mapping[str, Any], now: datetime) -> list[str]:
@@ -78,11 +80,15 @@ def snapshot(signals: Signals, current: Mapping[str, Any], restart_required: str
 
 
 class Report(NamedTuple):
-    """What `win_updates` said: its entries by update id, its message when it failed, and whether it reached its end."""
+    """What `win_updates` said: its entries by update id, its message when it failed, and whether it reached its end.
+
+    `lost`: part of what it said was lost on the way, so what it does not tell of an update means nothing.
+    """
 
     updates: Mapping[str, Mapping[str, Any]]
     message: str | None
     ended: bool
+    lost: bool = False
 
 
 class After(NamedTuple):
@@ -116,15 +122,22 @@ def _result(offer: Offer, report: Report, after: After) -> tuple[str, str | None
     if said is not None and "failure_hresult_code" in said:
         code = int(said["failure_hresult_code"]) & 0xFFFFFFFF
         return "failed", f"0x{code:08X}", shown(said.get("failure_msg", ""), 300)
+    whole = report.ended and not report.lost
     # Its message is about what it found, or about a search that found nothing at all.
-    if report.ended and report.message and (said is not None or not report.updates):
-        return "failed", None, shown(report.message, 300)
-    if report.ended and said is None:
+    if whole and report.message and (said is not None or not report.updates):
+        return _failed(report.message)
+    if whole and said is None:
         return "left_out", None, "win_updates did not find it any more."
-    return _asked(offer, after)
+    return _asked(offer, report, after)
 
 
-def _asked(offer: Offer, after: After) -> tuple[str, str | None, str | None]:
+def _failed(message: str) -> tuple[str, str | None, str | None]:
+    """Failed with a message of the whole run, in which the HRESULT stands if there is one."""
+    found = HRESULT.search(message)
+    return "failed", f"0x{found[1].upper()}" if found else None, shown(message, 300)
+
+
+def _asked(offer: Offer, report: Report, after: After) -> tuple[str, str | None, str | None]:
     """What the host itself says of an update whose installation nobody saw end."""
     busy = after.signals.flag("agent_busy")
     if busy is True:
@@ -132,6 +145,9 @@ def _asked(offer: Offer, after: After) -> tuple[str, str | None, str | None]:
     if isinstance(after.offered, Unknown):
         return "unknown", None, "The host did not say what it offers now."
     if any(one.id == offer.id for one in after.offered.known):
+        # The run is over, it failed, and this update is still to be had.
+        if report.ended and report.message:
+            return _failed(report.message)
         return "unknown", None, "It is still offered and nobody saw its installation end; the next run asks again."
     kbs, waiting = after.signals.kbs(), after.signals.value(UPDATE_IDS)
     listed = not isinstance(kbs, Unknown) and any(kb in kbs for kb in offer.kbs)
