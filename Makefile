@@ -7,7 +7,7 @@ BIN := .venv/main/bin
 PYTEST := $(BIN)/python -m pytest -q
 
 .PHONY: help env-run env-test env-oldest env-between env-importer demo test lint units units-between fleet browser \
-	collection-lint sanity docs-lint importer coverage oldest mutants powershell-mutants bench bench-restarts clean
+	collection-lint sanity docs-lint importer coverage oldest mutants powershell-mutants bench bench-restarts faults clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{sub(/:.*/, "", $$1); printf "  make %-16s %s\n", $$1, $$2}'
@@ -42,7 +42,7 @@ units: env-test ## Unit tests
 	$(PYTEST) tests/unit
 
 fleet: env-test ## Tests on simulated hosts, PowerShell executed
-	$(PYTEST) tests/fleet
+	$(PYTEST) -n 2 --dist loadfile tests/fleet
 
 browser: env-test ## The HTML report in a headless Chromium
 	$(PYTEST) tests/browser
@@ -78,6 +78,9 @@ powershell-mutants: env-test ## Hand-made mutations of the collector's PowerShel
 
 bench: env-test ## Time of a status for 12, 50 and 200 simulated hosts beside win_ping
 	$(BIN)/python tests/performance/bench_status.py
+
+faults: env-test ## The fault table of the monthly run, played and printed
+	$(BIN)/python tests/fleet/test_monthly_faults.py
 
 bench-restarts: env-test ## Restarts per host-year over the real release history: our policy, monthly win_updates, the best possible
 	$(BIN)/python tests/performance/bench_restarts.py

@@ -532,9 +532,18 @@ def _missing(case: Case, read: offers.Offers | Unknown, rulings: Collection[Ruli
             if why == DENIED
             else "Look at the Windows Update service and its source on the host, then ask again."
         )
-        lack("what the update agent offers", why, fix)
+        lack("what the update agent offers", case.signals.numbered("agent_offers"), fix)
     elif read.malformed:
         lack(f"{read.malformed} offers that could not be read", "malformed answer", "Report this with the raw signals.")
+    warnings = case.signals.value("search_warnings")
+    codes = (
+        [f"0x{code & 0xFFFFFFFF:08X}" for code in warnings if isinstance(code, int)]
+        if isinstance(warnings, list)
+        else []
+    )
+    if codes:
+        why = f"the search ended with warnings ({', '.join(codes)})"
+        lack("a complete list of what is offered", why, "Look at the sources of updates of this host, then ask again.")
     if isinstance(case.signals.flag("agent_busy"), Unknown):
         lack("whether the update agent is installing something", case.signals.cause("agent_busy"), BECOME)
     for one in rulings:
@@ -670,7 +679,7 @@ def decide(
     if isinstance(read, Unknown):
         decision = "restart_due" if restart.due else "unknown"
         what = (
-            case.signals.cause("agent_offers")
+            case.signals.numbered("agent_offers")
             if host["reached"]
             else (host["problem"] or {}).get("message", "no answer")
         )

@@ -1293,3 +1293,32 @@ def test_a_broken_memory_says_nothing(remembered: dict[str, Any]) -> None:
 @pytest.mark.parametrize("decision", [None, {}, {"offers": None}, {"offers": [5, {}, {"id": "x"}]}, "text"])
 def test_no_memory_of_what_is_no_decision(decision: object) -> None:
     assert decide.memory(decision) == {}
+
+
+def test_the_number_of_a_failed_search_is_told() -> None:
+    error = {"type": "failed", "hresult": -2145107924, "message": "x"}
+    raw = {**host(AUGUST), "agent_offers": {"ok": False, "value": None, "error": error}}
+    made = judge(raw, AUGUST_NOW)
+    assert made["summary"] == "What the host is offered is not known: failed (0x8024402C)."
+    assert [one["why"] for one in made["missing"]] == ["failed (0x8024402C)"]
+
+
+@pytest.mark.parametrize("code", [None, True, 0, 2**32, "5", -(2**31) - 1])
+def test_no_number_is_made_up(code: object) -> None:
+    error = {"type": "failed", "hresult": code, "message": "x"}
+    raw = {**host(AUGUST), "agent_offers": {"ok": False, "value": None, "error": error}}
+    assert judge(raw, AUGUST_NOW)["summary"] == "What the host is offered is not known: failed."
+
+
+@pytest.mark.parametrize(
+    ("warnings", "words"),
+    [
+        ([], []),
+        ([-2145107924, 0x80240438], ["the search ended with warnings (0x8024402C, 0x80240438)"]),
+        (["x"], []),
+        (5, []),
+    ],
+)
+def test_a_search_with_warnings_may_lack_offers(warnings: object, words: list[str]) -> None:
+    raw = {**host(AUGUST), "search_warnings": {"ok": True, "value": warnings, "error": None}}
+    assert [one["why"] for one in judge(raw, AUGUST_NOW)["missing"]] == words
