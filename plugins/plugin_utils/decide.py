@@ -33,6 +33,8 @@ DECISIONS = ("nothing", "install_without_restart", "restart_due", "wait_for_wind
 OFFER_DECISIONS = ("install", "put_off", "refuse", "blocked")
 # A host in one of these states has no hotpatches to lose and gains none from a baseline.
 OUTSIDE = ("not_capable", "not_ready", "not_enrolled")
+# Nearer to the next Patch Tuesday than this a run may belong to it.
+SHORTLY = timedelta(days=7)
 SECURITY = frozenset({CATEGORIES["security"], CATEGORIES["critical"]})
 DENIED = "access denied"
 BECOME = "Run it with become (become_method runas, become_user SYSTEM): a network logon is refused by the update agent."
@@ -128,14 +130,20 @@ class Case:
 
     @property
     def next_review(self) -> datetime:
-        """When the next monthly run can be expected: as long after its Patch Tuesday as this one is after its own."""
+        """When the next monthly run can be expected: as long after its Patch Tuesday as this one is after its own.
+
+        Shortly before a Patch Tuesday the runs may as well be counted back from it; then the later of both.
+        """
         last = calendar.patch_tuesday(self.now.year, self.now.month)
         while not calendar.released(last, self.now):
             # Any day of the month before.
             before = last.replace(day=1) - timedelta(days=1)
             last = calendar.patch_tuesday(before.year, before.month)
-        passed = self.now - calendar.release_moment(last)
-        return calendar.release_moment(calendar.next_patch_tuesday(last)) + passed
+        following = calendar.next_patch_tuesday(last)
+        review = calendar.release_moment(following) + (self.now - calendar.release_moment(last))
+        if calendar.release_moment(following) - self.now >= SHORTLY:
+            return review
+        return max(review, self.now + (calendar.next_patch_tuesday(following) - following))
 
 
 def _words(moment: datetime) -> str:

@@ -1322,3 +1322,20 @@ def test_no_number_is_made_up(code: object) -> None:
 def test_a_search_with_warnings_may_lack_offers(warnings: object, words: list[str]) -> None:
     raw = {**host(AUGUST), "search_warnings": {"ok": True, "value": warnings, "error": None}}
     assert [one["why"] for one in judge(raw, AUGUST_NOW)["missing"]] == words
+
+
+@pytest.mark.parametrize(
+    ("moment", "due"),
+    [
+        # Runs on the morning of Patch Tuesday: after the one of 2026-06-09 comes that of 2026-07-14.
+        ("2026-06-09 00:16", True),
+        # A week or more before it they are counted from the last Patch Tuesday: the next is on 2026-06-30.
+        ("2026-06-02 17:00", False),
+        ("2026-06-02 17:01", False),
+        ("2026-06-06 17:00", True),
+    ],
+)
+def test_runs_shortly_before_a_patch_tuesday(moment: str, due: bool) -> None:
+    one = offer("KB9800001", released="2026-06-11T17:00:00Z", severity="Low")
+    made = judge(host(AUGUST, one), at(moment), max_wait={"low": "29d"})
+    assert (made["restart"]["by"], made["restart"]["due"]) == ("2026-07-10T17:00:00Z", due)
