@@ -403,8 +403,14 @@ def _restart(case: Case, rulings: Collection[Ruling]) -> Restart:
     # What is installed and waits is not in effect: it gains nothing by waiting for a later window.
     by = case.now if pending else waiting[0].limit or case.now
     restart = Restart(by=by, window=_target(case, by))
-    restart.forced_by = [one for one in waiting if one.limit and _target(case, one.limit) == restart.window]
     windows = case.policy.windows
+    # Without windows those force it that no later run could bring in time.
+    horizon = max(by, case.next_review)
+    restart.forced_by = [
+        one
+        for one in waiting
+        if one.limit and (one.limit <= horizon if windows.always else _target(case, one.limit) == restart.window)
+    ]
     # Later than now there is no run that could still say it.
     late = not windows.always and windows.last_before(by, case.now) is None
     last_run = by if windows.always or restart.window is None else restart.window.start

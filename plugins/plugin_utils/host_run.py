@@ -18,12 +18,13 @@ NEXT_STEPS = {
     "failed": "Look at the failure, put it right, then run again: what is installed already is recognised.",
     "not_reached": "Make the host reachable (power, name, port, credentials), then run again.",
     "partly_installed": "Look at the updates that failed, then run again: what is installed already is recognised.",
-    "restart_due": "Agree to the restart (consent: true) for its window, or say false to have it reported only.",
+    "restart_due": "Agree to the restart (consent: true) for its window.",
     "stale": "Run again: the host is asked and decided anew.",
     "still_installing": "Run again later: the host is asked before anything is done to it.",
     "unknown": "Run again: the host is asked before anything is done to it.",
     "verify_failed": "Look at the failed checks; the update can be taken off again by hand.",
 }
+SAY_SOMETHING = "Agree to the restart (consent: true) for its window, or say false to have it reported only."
 
 
 class Restart(NamedTuple):
@@ -79,7 +80,7 @@ def result(
         "restart": restart,
         "outcome": outcome,
         "words": words,
-        "next_step": NEXT_STEPS.get(outcome),
+        "next_step": SAY_SOMETHING if outcome == "restart_due" and failed else NEXT_STEPS.get(outcome),
         "failed": failed,
     }
 

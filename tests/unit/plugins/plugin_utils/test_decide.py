@@ -1005,8 +1005,7 @@ def test_unplaced_update_goes_along_only_when_its_own_limit_forces_it() -> None:
     stranger = offer("KB5199999", reboot_behaviour=ALWAYS, severity="Low")
     raw = host(AUGUST, stranger, cbs_reboot_pending=True)
     made = judge(raw, AUGUST_NOW, True)
-    assert (made["restart"]["now"], made["put_off"]) == (True, [])
-    assert made["install"] == [stranger["id"]]
+    assert (made["restart"]["now"], made["install"], made["put_off"]) == (True, [], [stranger["id"]])
     windows = judge(raw, at("2026-08-16 23:00"), True, windows=[SUNDAYS])
     assert (windows["restart"]["now"], windows["install"], windows["put_off"]) == (True, [], [stranger["id"]])
     maybe = host(AUGUST, {**stranger, "reboot_behaviour": CAN_REQUEST}, cbs_reboot_pending=True)
@@ -1339,3 +1338,14 @@ def test_runs_shortly_before_a_patch_tuesday(moment: str, due: bool) -> None:
     one = offer("KB9800001", released="2026-06-11T17:00:00Z", severity="Low")
     made = judge(host(AUGUST, one), at(moment), max_wait={"low": "29d"})
     assert (made["restart"]["by"], made["restart"]["due"]) == ("2026-07-10T17:00:00Z", due)
+
+
+def test_without_windows_only_what_no_later_run_could_bring_forces_the_restart() -> None:
+    """July's baseline is needed by August's hotpatch; a .NET update of the same day may wait a quarter."""
+    net = offer("KB9800007", severity="Important")
+    month = {"build": build("26100.32995"), "hotfixes": kbs("KB5094125")}
+    made = judge(host(month, offer("KB5099536"), net), at("2026-07-15"))
+    assert made["restart"]["offers"] == [offer("KB5099536")["id"]]
+    assert set(made["put_off"]) == {offer("KB5099536")["id"], net["id"]}
+    alone = judge(host(AUGUST, net), at("2026-08-12"))
+    assert (alone["restart"]["due"], alone["restart"]["offers"]) == (False, [net["id"]])
