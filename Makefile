@@ -68,7 +68,7 @@ units-between: env-between ## Unit tests of the core on Python 3.12
 
 oldest: env-test env-oldest ## Unit tests and a status of the scenario library with the oldest supported ansible-core
 	.venv/oldest/bin/python -m pytest -q tests/unit/plugins
-	REBOOTLESS_CONTROLLER=$(CURDIR)/.venv/oldest/bin $(PYTEST) tests/fleet/test_status.py tests/fleet/test_role_hotpatch.py
+	REBOOTLESS_CONTROLLER=$(CURDIR)/.venv/oldest/bin $(PYTEST) tests/fleet/test_status.py
 
 mutants: env-test ## Mutation testing of the core; survivors are listed with the reason why each is harmless
 	$(BIN)/python tools/mutants.py

@@ -230,6 +230,7 @@ def test_what_a_full_offer_of_the_library_looks_like(library: dict[str, Result])
         "(26100.33222)",
         "kbs": ["KB5120228"],
         "categories": [categories.KNOWN["Security Updates"], "71718f13-7324-4b0f-8f9e-2ca9dc978e53"],
+        "supersedes": [],
         "severity": "Critical",
         "size": 214748364,
         "released": "2026-08-11T17:00:00Z",
