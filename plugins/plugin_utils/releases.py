@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import MAXYEAR, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -260,11 +260,13 @@ class ReleaseTable:
 
     def next_baseline(self, product: str, now: datetime) -> date | None:
         """The day of the first baseline that is announced and not out yet; None when none is."""
-        day = now.date() - timedelta(days=1)
+        day = calendar.patch_tuesday(now.year, now.month)
         for _month in range(MONTHS_AHEAD):
-            day = calendar.next_patch_tuesday(day)
             if not calendar.released(day, now) and self.planned_type(product, day, now) == "baseline":
                 return day
+            if day.year == MAXYEAR:
+                break
+            day = calendar.next_patch_tuesday(day)
         return None
 
     def unknown_months(self, product: str, now: datetime, since: date | None = None) -> tuple[list[date], list[date]]:
