@@ -35,6 +35,7 @@ TESTS = ROOT / "tests" / "unit" / "plugins" / "plugin_utils"
 MODULES = (
     "calendar",
     "decide",
+    "exposure",
     "install",
     "learn_page",
     "msrc",
@@ -46,6 +47,7 @@ MODULES = (
     "release_merge",
     "releases",
     "restart_risks",
+    "rulings",
     "signals",
     "status",
     "track",

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
-from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, decide, deciding, record
+from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, deciding, exposure, record
 
 SPEC = {
     **deciding.SPEC,
@@ -55,6 +55,6 @@ class ActionModule(deciding.DecidingAction):
         if not path:
             return {}
         try:
-            return decide.memory(*record.last(path, str(variables.get("inventory_hostname", ""))))
+            return exposure.memory(*record.last(path, str(variables.get("inventory_hostname", ""))))
         except record.RecordError as error:
             raise AnsibleActionFail(f"record: {error}") from None

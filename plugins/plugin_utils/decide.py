@@ -10,144 +10,28 @@ is due when no later run could still meet that limit; it happens with consent, a
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils import calendar, offers, pending_reboot, status
-from ansible_collections.rebootless.patching.plugins.plugin_utils.offers import Offer, RestartClass
+from ansible_collections.rebootless.patching.plugins.plugin_utils import exposure, offers, pending_reboot, status
+from ansible_collections.rebootless.patching.plugins.plugin_utils.offers import Offer
 from ansible_collections.rebootless.patching.plugins.plugin_utils.policy import CATEGORIES, Policy
-from ansible_collections.rebootless.patching.plugins.plugin_utils.releases import (
-    BASELINES,
-    Release,
-    ReleaseTable,
-    revision,
-)
-from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import Signals, Unknown, moment
+from ansible_collections.rebootless.patching.plugins.plugin_utils.releases import ReleaseTable, revision
+from ansible_collections.rebootless.patching.plugins.plugin_utils.rulings import Case, Ruling, in_words
+from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import Signals, Unknown
 from ansible_collections.rebootless.patching.plugins.plugin_utils.status import iso
-from ansible_collections.rebootless.patching.plugins.plugin_utils.track import TABLE_PRODUCT
 from ansible_collections.rebootless.patching.plugins.plugin_utils.windows import Window
 
 SCHEMA = 1
 DECISIONS = ("nothing", "install_without_restart", "restart_due", "wait_for_window", "blocked", "unknown")
 OFFER_DECISIONS = ("install", "put_off", "refuse", "blocked")
-# A host in one of these states has no hotpatches to lose and gains none from a baseline.
-OUTSIDE = ("not_capable", "not_ready", "not_enrolled")
-# Nearer to the next Patch Tuesday than this a run may belong to it.
-SHORTLY = timedelta(days=7)
-SECURITY = frozenset({CATEGORIES["security"], CATEGORIES["critical"]})
 DENIED = "access denied"
 BECOME = "Run it with become (become_method runas, become_user SYSTEM): a network logon is refused by the update agent."
 ANSWERS = {
     DENIED: BECOME,
     "not asked": "Ask for it with restart_answer: always; that downloads the update's bootstrapper.",
 }
-
-
-@dataclass
-class Ruling:
-    """One offer on its way through the rules."""
-
-    offer: Offer
-    row: Release | None
-    restart: RestartClass
-    keeps_track: bool | None
-    decision: str = ""
-    code: str = ""
-    why: list[str] = field(default_factory=list)
-    until: datetime | None = None
-    # When the update must be in effect at the latest; only of what waits for a restart.
-    limit: datetime | None = None
-    # Whether the policy wants it at all: what nobody wants blocks nothing and is no exposure.
-    wanted: bool = True
-    emergency: bool = False
-    # The releases that it brings: its own, and those before it that are not in effect on the host.
-    brings: tuple[Release, ...] = ()
-    # Since when, as earlier decisions on this host say, it or what it supersedes has been missing.
-    remembered: datetime | None = None
-
-    def settle(self, decision: str, code: str, words: str, until: datetime | None = None) -> bool:
-        """Decide; the sentence stands last."""
-        self.decision, self.code, self.until = decision, code, until
-        self.why.append(words)
-        return True
-
-    def unwanted(self, code: str, words: str) -> bool:
-        """Decide that the policy does not want it."""
-        self.wanted = False
-        return self.settle("blocked", code, words)
-
-    @property
-    def released(self) -> datetime | None:
-        """When it came out: the table's day before the agent's, which moves with each change of a deployment."""
-        if self.row is not None:
-            return calendar.release_moment(self.row.date)
-        return None if isinstance(self.offer.released, Unknown) else self.offer.released
-
-    @property
-    def since(self) -> datetime | None:
-        """Since when what it brings has been missing: it brings what it supersedes as well."""
-        known = [calendar.release_moment(release.date) for release in self.brings]
-        known += [each for each in (self.released, self.remembered) if each is not None]
-        return min(known, default=None)
-
-
-@dataclass(frozen=True)
-class Case:
-    """All that the rules may look at beside the offer itself."""
-
-    now: datetime
-    policy: Policy
-    releases: ReleaseTable
-    signals: Signals
-    host: Mapping[str, Any]
-    consent: bool | None
-    memory: Mapping[str, object]
-    # Whether a baseline is offered to a host that is behind or off its track: with it the host comes back.
-    returning: bool = False
-
-    @property
-    def rows_of(self) -> str:
-        """The host's product in the release table; empty when there is none."""
-        product = self.host["product"] or ""
-        return TABLE_PRODUCT.get(product, product)
-
-    @property
-    def protected(self) -> bool:
-        """Whether the host has a hotpatch track to lose: known to be on it."""
-        on_track = self.host["state"] in ("on_track", "restart_pending")
-        return on_track and self.host["track"] == "hotpatch"
-
-    @property
-    def window(self) -> Window | None:
-        """The window that is open now."""
-        return self.policy.windows.current(self.now)
-
-    @property
-    def in_window(self) -> bool:
-        """Whether a restart would be at a good time; without windows any time is."""
-        return self.policy.windows.always or self.window is not None
-
-    @property
-    def next_review(self) -> datetime:
-        """When the next monthly run can be expected: as long after its Patch Tuesday as this one is after its own.
-
-        Shortly before a Patch Tuesday the runs may as well be counted back from it; then the later of both.
-        """
-        last = calendar.patch_tuesday(self.now.year, self.now.month)
-        while not calendar.released(last, self.now):
-            # Any day of the month before.
-            before = last.replace(day=1) - timedelta(days=1)
-            last = calendar.patch_tuesday(before.year, before.month)
-        following = calendar.next_patch_tuesday(last)
-        review = calendar.release_moment(following) + (self.now - calendar.release_moment(last))
-        if calendar.release_moment(following) - self.now >= SHORTLY:
-            return review
-        return max(review, self.now + (calendar.next_patch_tuesday(following) - following))
-
-
-def _words(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 # Rules: each may decide (True), or add a word and let the next one look.
@@ -184,7 +68,7 @@ def _held(case: Case, one: Ruling) -> bool:
     hold = case.policy.hold
     if one.emergency or hold is None or not hold.active(case.now):
         return False
-    until = f" until {_words(hold.until)}" if hold.until else ""
+    until = f" until {in_words(hold.until)}" if hold.until else ""
     return one.settle("blocked", "held", f"The policy holds all installations{until}: {hold.reason}.", hold.until)
 
 
@@ -245,7 +129,7 @@ def _limited(case: Case, one: Ruling) -> bool:
     """What waits for a restart has a limit, whatever stops its installation at this moment."""
     taken_at_once = one.restart.name == "possible" and case.policy.possible != "put_off"
     if one.restart.name != "none" and not taken_at_once:
-        one.limit = _limit(case, one)
+        one.limit = exposure.limit(case, one)
     return False
 
 
@@ -253,7 +137,7 @@ def _blackout(case: Case, one: Ruling) -> bool:
     blackout = case.policy.windows.blackout(case.now)
     if blackout is None:
         return False
-    return one.settle("blocked", "blackout", f"Blackout until {_words(blackout.end)}.", blackout.end)
+    return one.settle("blocked", "blackout", f"Blackout until {in_words(blackout.end)}.", blackout.end)
 
 
 def _agent_busy(case: Case, one: Ruling) -> bool:
@@ -338,49 +222,6 @@ RULES: tuple[Callable[[Case, Ruling], bool], ...] = (
 )
 
 
-def _limit(case: Case, one: Ruling) -> datetime:
-    """When it must be in effect: its exposure limit, and for a baseline before the hotpatch that needs it."""
-    since = one.since
-    if one.emergency:
-        one.why.append("An emergency waits for nothing but consent and a window.")
-        return case.now
-    if since is None:
-        one.why.append("Nobody knows when it came out, so it is treated as overdue.")
-        return case.now
-    wait = case.policy.wait(one.offer.severity)
-    limit = since + wait
-    severity = one.offer.severity or "no severity, so the strictest"
-    what = "Released" if since == one.released else "Part of it has been missing since"
-    one.why.append(
-        f"{what} {_words(since)}, may wait {_span(wait.total_seconds())} ({severity}): until {_words(limit)}."
-    )
-    needed = _needed_by(case, one)
-    if needed is not None and needed < limit:
-        one.why.append(f"The hotpatch of {needed:%Y-%m-%d} needs this baseline.")
-        return needed
-    return limit
-
-
-def _needed_by(case: Case, one: Ruling) -> datetime | None:
-    """When the next hotpatch comes that builds on this baseline; None when the next month is a baseline itself."""
-    if one.row is None or one.row.type not in BASELINES or case.host["state"] in OUTSIDE:
-        return None
-    following = calendar.next_patch_tuesday(one.row.date)
-    # A month that nobody has announced may be a hotpatch.
-    if case.releases.planned_type(case.rows_of, following, case.now) == "baseline":
-        return None
-    return calendar.release_moment(following)
-
-
-def _span(seconds: float) -> str:
-    """A duration in words: `14 days`, `12 hours`."""
-    days, rest = divmod(int(seconds), 86400)
-    if days and not rest:
-        return f"{days} day{'s' if days > 1 else ''}"
-    hours = round(seconds / 3600, 1)
-    return f"{hours:g} hours"
-
-
 @dataclass
 class Restart:
     """The restart that the host owes: whether it is due, by when, in which window, and whether this run may do it."""
@@ -441,64 +282,23 @@ def _why_restart(case: Case, restart: Restart, pending: bool) -> str:
         what = f"A restart is pending. {details}"
     else:
         by = restart.by or case.now
-        what = f"{names} must be in effect by {_words(by)}."
+        what = f"{names} must be in effect by {in_words(by)}."
         if by < case.now:
-            what = f"{names} had to be in effect by {_words(by)}: overdue."
+            what = f"{names} had to be in effect by {in_words(by)}: overdue."
     if case.policy.windows.always:
         return what
     if restart.window is None:
         return f"{what} No window lies ahead within a year."
-    return f"{what} The window for it: {_words(restart.window.start)} to {_words(restart.window.end)}."
+    return f"{what} The window for it: {in_words(restart.window.start)} to {in_words(restart.window.end)}."
 
 
 def _ruling(case: Case, offer: Offer) -> Ruling:
-    rows = case.releases.of(case.rows_of, case.now)
-    row = offers.row_of(offer, rows)
-    one = Ruling(offer, row, offers.restart_class(offer, row), row.keeps_track if row else None)
-    if row is not None:
-        one.brings = _brings(case, row, rows)
-    known = [_remembered(case, each) for each in (offer.id, *offer.supersedes)]
-    one.remembered = min((each for each in known if each is not None), default=None)
+    row = offers.row_of(offer, case.rows)
+    one = Ruling(offer, row, offers.restart_class(offer, row), since=exposure.since(case, offer, row))
     for rule in RULES:
         if rule(case, one):
             break
     return one
-
-
-def _remembered(case: Case, update: str) -> datetime | None:
-    """Since when an update has been missing, as the last decision says; None when it has come in by another way since."""
-    told = case.memory.get(update)
-    if not isinstance(told, Mapping):
-        return None
-    since, names, installed = moment(told.get("since")), told.get("kbs"), case.signals.kbs()
-    if isinstance(names, list) and not isinstance(installed, Unknown) and installed & {str(name) for name in names}:
-        return None
-    return since if isinstance(since, datetime) else None
-
-
-def _is_baseline(case: Case, offer: Offer) -> bool:
-    row = offers.row_of(offer, case.releases.of(case.rows_of, case.now))
-    return row is not None and row.type in BASELINES
-
-
-def _brings(case: Case, row: Release, rows: Collection[Release]) -> tuple[Release, ...]:
-    """An update of Windows, and the earlier ones that come with it and that the host lacks.
-
-    By their days, because a hotpatch has a lower build than the cumulative update of its month and brings the same. On
-    a host that has a track to lose only those of its lane count.
-    """
-    build = case.host["build"]
-    own = [one.date for one in rows if one.build == build]
-    if not own:
-        return (row,)
-    earlier = [
-        one
-        for one in rows
-        if max(own) < one.date < row.date
-        and revision(one.build) < revision(row.build)
-        and (one.keeps_track or not case.protected)
-    ]
-    return (*earlier, row)
 
 
 def _agree(case: Case, rulings: Collection[Ruling], restart: Restart) -> None:
@@ -507,30 +307,13 @@ def _agree(case: Case, rulings: Collection[Ruling], restart: Restart) -> None:
     What nobody can place on the track is taken along only when its own limit forces it: it may end the track.
     """
     for one in rulings:
-        if one.code != "waits_for_restart":
-            if one.code == "waits_for_window":
-                one.settle("install", "agreed_restart", "It goes along with the agreed restart.")
-            continue
         risky = case.protected and one.row is None and one.restart.name != "possible" and one not in restart.forced_by
-        if not risky:
-            one.settle(
-                "install", "agreed_restart", "The restart is agreed and its window is open: it is installed now."
-            )
+        if one.code == "waits_for_restart" and not risky:
+            words = "The restart is agreed and its window is open: it is installed now."
+            one.settle("install", "agreed_restart", words)
 
 
-def _exposure(case: Case, rulings: Collection[Ruling]) -> dict[str, Any]:
-    """`{seconds, since, offers}`: since when the oldest wanted security update has not been in effect."""
-    open_ones = [one for one in rulings if one.wanted and (one.offer.categories & SECURITY or one.offer.severity)]
-    since = min((one.since for one in open_ones if one.since is not None), default=None)
-    seconds = None if since is None else max(0, int((case.now - since).total_seconds()))
-    return {
-        "seconds": seconds,
-        "since": iso(since) if since else None,
-        "offers": [one.offer.id for one in open_ones],
-    }
-
-
-def _missing(case: Case, read: offers.Offers | Unknown, rulings: Collection[Ruling]) -> list[dict[str, str]]:
+def _missing(case: Case, rulings: Collection[Ruling]) -> list[dict[str, str]]:
     """The answers that the decision lacks: what, why, and how to get them."""
     missing = []
 
@@ -539,7 +322,7 @@ def _missing(case: Case, read: offers.Offers | Unknown, rulings: Collection[Ruli
 
     if not case.host["reached"]:
         return missing
-    if isinstance(read, Unknown):
+    if isinstance(case.offered, Unknown):
         why = case.signals.cause("agent_offers")
         fix = (
             BECOME
@@ -547,8 +330,12 @@ def _missing(case: Case, read: offers.Offers | Unknown, rulings: Collection[Ruli
             else "Look at the Windows Update service and its source on the host, then ask again."
         )
         lack("what the update agent offers", case.signals.numbered("agent_offers"), fix)
-    elif read.malformed:
-        lack(f"{read.malformed} offers that could not be read", "malformed answer", "Report this with the raw signals.")
+    elif case.offered.malformed:
+        lack(
+            f"{case.offered.malformed} offers that could not be read",
+            "malformed answer",
+            "Report this with the raw signals.",
+        )
     warnings = case.signals.value("search_warnings")
     codes = (
         [f"0x{code & 0xFFFFFFFF:08X}" for code in warnings if isinstance(code, int)]
@@ -585,7 +372,7 @@ def _decision(rulings: Collection[Ruling], restart: Restart) -> str:
     return "wait_for_window" if of["put_off"] else "nothing"
 
 
-def _summary(case: Case, decision: str, rulings: Collection[Ruling], restart: Restart) -> str:
+def _summary(rulings: Collection[Ruling], restart: Restart) -> str:
     def names(what: str) -> str:
         return ", ".join(
             one.offer.label for one in rulings if one.decision == what and (what != "blocked" or one.wanted)
@@ -593,8 +380,9 @@ def _summary(case: Case, decision: str, rulings: Collection[Ruling], restart: Re
 
     parts = []
     if names("install"):
-        agreed = "and restart" if restart.now else "without a restart"
-        parts.append(f"Install {names('install')} {agreed}.")
+        calm = all(one.restart.name == "none" for one in rulings if one.decision == "install")
+        how = " and restart" if restart.now else " without a restart" if calm else ""
+        parts.append(f"Install {names('install')}{how}.")
     elif restart.now:
         parts.append("Restart now.")
     if names("refuse"):
@@ -648,20 +436,6 @@ def stale_when(host: Mapping[str, Any], read: offers.Offers | Unknown) -> dict[s
     }
 
 
-def memory(decision: object, install: object = None) -> dict[str, dict[str, Any]]:
-    """What the next decision on this host has to know of this one: `{id: {since, kbs}}` of the updates that it lacked.
-
-    `install` is what `install_updates` made of the decision; what it installed is not missing any more.
-    """
-    offered = decision.get("offers") if isinstance(decision, Mapping) else None
-    done = install.get("installed") if isinstance(install, Mapping) else None
-    return {
-        str(one["id"]): {"since": one["missing_since"], "kbs": one.get("kbs") or []}
-        for one in (offered if isinstance(offered, list) else ())
-        if isinstance(one, Mapping) and one.get("id") and one.get("missing_since") and one["id"] not in (done or ())
-    }
-
-
 def decide(
     name: str,
     signals: object,
@@ -682,10 +456,9 @@ def decide(
     `memory` of the last decision on this host: without it an update that supersedes another counts from its own day.
     """
     host = status.host_status(name, signals, problem, releases, now, azure=azure, classes=classes)
-    case = Case(now, policy, releases, Signals(signals), host, consent, remembered or {})
-    read = offers.read(case.signals)
-    if not isinstance(read, Unknown) and host["state"] in ("behind", "off_track"):
-        case = replace(case, returning=any(_is_baseline(case, offer) for offer in read.known))
+    given = Signals(signals)
+    read = offers.read(given)
+    case = Case(now, policy, releases, given, host, consent, remembered or {}, read)
     rulings = [] if isinstance(read, Unknown) else [_ruling(case, offer) for offer in read.known]
     restart = _restart(case, rulings)
     if restart.now:
@@ -700,7 +473,7 @@ def decide(
         summary = f"What the host is offered is not known: {what}."
     else:
         decision = _decision(rulings, restart)
-        summary = _summary(case, decision, rulings, restart)
+        summary = _summary(rulings, restart)
     following = policy.windows.following(now)
     return {
         "schema": SCHEMA,
@@ -723,10 +496,10 @@ def decide(
             "why": restart.why,
             "consent": consent,
         },
-        "exposure": _exposure(case, rulings),
+        "exposure": exposure.of(case, rulings),
         "pending": host["pending"],
         "restart_required": host["restart_required"],
-        "missing": _missing(case, read, rulings),
+        "missing": _missing(case, rulings),
         "window": {"current": _window(case.window), "following": _window(following)},
         "stale_when": stale_when(host, read),
     }

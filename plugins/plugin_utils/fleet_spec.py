@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -13,7 +12,7 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import Any, NamedTuple, TypeVar
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils.policy_error import PolicyError
+from ansible_collections.rebootless.patching.plugins.plugin_utils.policy_error import SHOWN, PolicyError, mapping, wrong
 from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import shown
 from ansible_collections.rebootless.patching.plugins.plugin_utils.windows import duration
 
@@ -33,7 +32,6 @@ PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3})?)%")
 NOTHING = re.compile(r"0[mhdw]")
 MOST_HOSTS = 1_000_000
 MOST_GROWTH = 100
-SHOWN = 80
 Checked = TypeVar("Checked")
 
 
@@ -76,7 +74,7 @@ class FleetSpec:
 
         :raises PolicyError: naming the key, the value and what is allowed
         """
-        written = _mapping({} if given is None else given, where, DEFAULTS)
+        written = mapping({} if given is None else given, where, DEFAULTS, "the fleet")
         spec = {**DEFAULTS, **written}
         waves, growth = _waves(spec["waves"], f"{where}.waves")
         failed, per_wave = _budget(spec["budget"], f"{where}.budget")
@@ -102,24 +100,6 @@ class FleetSpec:
         return max((self.durations[group] for group in groups if group in self.durations), default=ESTIMATE)
 
 
-def _wrong(where: str, value: object, allowed: str) -> PolicyError:
-    words = repr(value)
-    return PolicyError(f"{where} is {words[:SHOWN]}{'...' if len(words) > SHOWN else ''}; {allowed} is expected.")
-
-
-def _mapping(value: object, where: str, keys: Collection[str]) -> Mapping[str, Any]:
-    """A mapping that has none but known keys."""
-    allowed = ", ".join(keys)
-    if not isinstance(value, Mapping):
-        raise _wrong(where, value, f"a mapping with {allowed}")
-    for key in value:
-        if key not in keys:
-            close = difflib.get_close_matches(str(key), list(keys), 1)
-            meant = f" (meant {close[0]}?)" if close else ""
-            raise PolicyError(f"{where}.{shown(key, SHOWN)} is unknown; one of {allowed}{meant} is expected.")
-    return value
-
-
 def _amount(value: object, where: str, least: int = 1) -> Amount:
     """A count or a percentage, of which `least` is the smallest that is allowed."""
     if isinstance(value, int) and not isinstance(value, bool) and least <= value <= MOST_HOSTS:
@@ -130,7 +110,7 @@ def _amount(value: object, where: str, least: int = 1) -> Amount:
         if percent <= 100 and (percent > 0 or least == 0):
             return Amount(None, percent)
     above = "0 or more" if least == 0 else "1 or more"
-    raise _wrong(where, value, f'a number of hosts, {above}, or a percentage up to 100 like "25%",')
+    raise wrong(where, value, f'a number of hosts, {above}, or a percentage up to 100 like "25%",')
 
 
 def _canary(value: object, where: str) -> Amount | tuple[str, ...]:
@@ -138,7 +118,7 @@ def _canary(value: object, where: str) -> Amount | tuple[str, ...]:
         return _amount(value, where, 0)
     for index, name in enumerate(value):
         if not isinstance(name, str) or not name or name in value[:index]:
-            raise _wrong(f"{where}[{index}]", name, "the name of a host, each once,")
+            raise wrong(f"{where}[{index}]", name, "the name of a host, each once,")
     return tuple(str(name) for name in value)
 
 
@@ -148,16 +128,16 @@ def _waves(value: object, where: str) -> tuple[tuple[Amount, ...], float | None]
         return (), None
     if isinstance(value, list):
         if not value:
-            raise _wrong(where, value, "at least one size of a wave")
+            raise wrong(where, value, "at least one size of a wave")
         return tuple(_amount(size, f"{where}[{index}]") for index, size in enumerate(value)), None
     if not isinstance(value, Mapping):
-        raise _wrong(where, value, "a list of sizes, a mapping with first, growth, or null")
-    entry = _mapping(value, where, ("first", "growth"))
+        raise wrong(where, value, "a list of sizes, a mapping with first, growth, or null")
+    entry = mapping(value, where, ("first", "growth"), "the fleet")
     if "first" not in entry:
         raise PolicyError(f'{where}.first is missing; a number of hosts or a percentage like "10%" is expected.')
     growth = entry.get("growth", 2)
     if isinstance(growth, bool) or not isinstance(growth, int | float) or not 1 <= growth <= MOST_GROWTH:
-        raise _wrong(f"{where}.growth", growth, f"a number from 1 to {MOST_GROWTH}")
+        raise wrong(f"{where}.growth", growth, f"a number from 1 to {MOST_GROWTH}")
     return (_amount(entry["first"], f"{where}.first"),), float(growth)
 
 
@@ -171,15 +151,15 @@ def _soak(value: object, where: str) -> timedelta:
 def _named(value: object, where: str, what: str, check: Callable[[object, str], Checked]) -> dict[str, Checked]:
     """A mapping by name, each value checked."""
     if not isinstance(value, Mapping):
-        raise _wrong(where, value, f"a mapping by the name of {what}")
+        raise wrong(where, value, f"a mapping by the name of {what}")
     for name in value:
         if not isinstance(name, str) or not name:
-            raise _wrong(f"a key of {where}", name, f"the name of {what}")
+            raise wrong(f"a key of {where}", name, f"the name of {what}")
     return {str(name): check(entry, f"{where}.{shown(name, SHOWN)}") for name, entry in value.items()}
 
 
 def _group(value: object, where: str) -> Amount:
-    entry = _mapping(value, where, ("max_unavailable",))
+    entry = mapping(value, where, ("max_unavailable",), "the fleet")
     if "max_unavailable" not in entry:
         raise PolicyError(
             f'{where}.max_unavailable is missing; a number of hosts or a percentage like "34%" is expected.'
@@ -193,7 +173,7 @@ def _groups(value: object, where: str) -> dict[str, Amount]:
 
 def _budget(value: object, where: str) -> tuple[Amount, Amount | None]:
     """How many hosts may end badly in the run, and in each wave: None when only the run counts."""
-    entry = {**DEFAULTS["budget"], **_mapping(value, where, DEFAULTS["budget"])}
+    entry = {**DEFAULTS["budget"], **mapping(value, where, DEFAULTS["budget"], "the fleet")}
     per_wave = entry["per_wave"]
     return (
         _amount(entry["failed"], f"{where}.failed", 0),

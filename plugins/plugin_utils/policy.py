@@ -8,15 +8,13 @@ host's groups in the order they are written, then the host. Mappings are merged 
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils.policy_error import PolicyError
-from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import shown
+from ansible_collections.rebootless.patching.plugins.plugin_utils.policy_error import mapping, meant, wrong
 from ansible_collections.rebootless.patching.plugins.plugin_utils.windows import Windows, duration
 
 # Microsoft's update classifications by GUID: names are in the host's language.
@@ -85,35 +83,25 @@ class Match(NamedTuple):
         return self.given in kbs if self.pattern is None else self.pattern.search(title) is not None
 
 
-def _wrong(where: str, value: object, allowed: str) -> PolicyError:
-    words = repr(value)
-    return PolicyError(f"{where} is {words[:80]}{'...' if len(words) > 80 else ''}; {allowed} is expected.")
-
-
 def _flag(value: object, where: str) -> bool:
     if not isinstance(value, bool):
-        raise _wrong(where, value, "true or false")
+        raise wrong(where, value, "true or false")
     return value
 
 
 def _list(value: object, where: str, what: str) -> list[Any]:
     if not isinstance(value, list):
-        raise _wrong(where, value, f"a list of {what}")
+        raise wrong(where, value, f"a list of {what}")
     return value
 
 
 def _choice(allowed: Collection[str]) -> Callable[[object, str], str]:
     def check(value: object, where: str) -> str:
         if not isinstance(value, str) or value not in allowed:
-            raise _wrong(where, value, f"one of {', '.join(allowed)}{_meant(value, allowed)}")
+            raise wrong(where, value, f"one of {', '.join(allowed)}{meant(value, allowed)}")
         return value
 
     return check
-
-
-def _meant(value: object, allowed: Collection[str]) -> str:
-    close = difflib.get_close_matches(str(value), list(allowed), 1)
-    return f" (meant {close[0]}?)" if close else ""
 
 
 def _categories(value: object, where: str) -> frozenset[str]:
@@ -121,7 +109,7 @@ def _categories(value: object, where: str) -> frozenset[str]:
     names = [name for name in CATEGORIES if name != "drivers"]
     for index, word in enumerate(words):
         if word == "drivers":
-            raise _wrong(
+            raise wrong(
                 f"{where}[{index}]", word, "no drivers here: `drivers: true` takes them in, so another category"
             )
         _choice(names)(word, f"{where}[{index}]")
@@ -132,7 +120,7 @@ def _kbs(value: object, where: str) -> frozenset[str]:
     found = set()
     for index, entry in enumerate(_list(value, where, "KBs")):
         if not isinstance(entry, str) or not KB.fullmatch(entry):
-            raise _wrong(f"{where}[{index}]", entry, "a KB like KB5120228")
+            raise wrong(f"{where}[{index}]", entry, "a KB like KB5120228")
         found.add(entry.upper())
     return frozenset(found)
 
@@ -141,14 +129,14 @@ def _matches(value: object, where: str) -> tuple[Match, ...]:
     found = []
     for index, entry in enumerate(_list(value, where, "KBs and expressions")):
         if not isinstance(entry, str) or not entry.strip():
-            raise _wrong(f"{where}[{index}]", entry, "a KB like KB5120228 or a regular expression for the title")
+            raise wrong(f"{where}[{index}]", entry, "a KB like KB5120228 or a regular expression for the title")
         if KB.fullmatch(entry):
             found.append(Match(entry.upper(), None))
             continue
         try:
             found.append(Match(entry, re.compile(entry, re.IGNORECASE)))
         except re.error as error:
-            raise _wrong(f"{where}[{index}]", entry, f"a regular expression ({error})") from error
+            raise wrong(f"{where}[{index}]", entry, f"a regular expression ({error})") from error
     return tuple(found)
 
 
@@ -165,7 +153,7 @@ def _moment(value: object, where: str) -> datetime:
         parsed = None
     # Beyond these years another zone may lie outside of all dates.
     if parsed is None or parsed.tzinfo is None or not 2000 <= parsed.year <= 2999:
-        raise _wrong(where, value, "a day like 2026-09-20, or a time with a zone like 2026-09-20T12:00:00Z,")
+        raise wrong(where, value, "a day like 2026-09-20, or a time with a zone like 2026-09-20T12:00:00Z,")
     return parsed.astimezone(UTC)
 
 
@@ -173,20 +161,18 @@ def _hold(value: object, where: str) -> Hold | None:
     if isinstance(value, bool):
         return Hold("no reason given", None) if value else None
     if not isinstance(value, Mapping):
-        raise _wrong(where, value, "true, false, or {reason, until}")
-    _known(value, ("reason", "until"), where)
+        raise wrong(where, value, "true, false, or {reason, until}")
+    mapping(value, where, ("reason", "until"), "the policy")
     reason = value.get("reason")
     if not isinstance(reason, str) or not reason.strip():
-        raise _wrong(f"{where}.reason", reason, "a text that says why")
+        raise wrong(f"{where}.reason", reason, "a text that says why")
     until = value.get("until")
     return Hold(reason, None if until is None else _moment(until, f"{where}.until"))
 
 
 def _max_wait(value: object, where: str) -> dict[str, timedelta]:
-    if not isinstance(value, Mapping):
-        raise _wrong(where, value, f"a mapping with {', '.join(SEVERITIES)}")
-    _known(value, SEVERITIES, where)
-    return {name: duration(wait, f"{where}.{name}") for name, wait in value.items()}
+    waits = mapping(value, where, SEVERITIES, "the policy")
+    return {name: duration(wait, f"{where}.{name}") for name, wait in waits.items()}
 
 
 def _bytes(value: object, where: str) -> int:
@@ -194,7 +180,7 @@ def _bytes(value: object, where: str) -> int:
         return value
     match = SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
-        raise _wrong(where, value, "bytes, or a size like 10GB,")
+        raise wrong(where, value, "bytes, or a size like 10GB,")
     return int(float(match[1]) * UNITS[match[2].lower()])
 
 
@@ -222,20 +208,11 @@ CHECKS: dict[str, Callable[[object, str], Any]] = {
 }
 
 
-def _known(given: Mapping[Any, Any], allowed: Collection[str], where: str) -> None:
-    for key in given:
-        if key not in allowed:
-            place = f"{where}.{shown(key, 80)}"
-            raise PolicyError(
-                f"{place} is no key of the policy; one of {', '.join(allowed)}{_meant(key, allowed)} is expected."
-            )
-
-
 def _checked(layer: object, where: str, *, overrides: bool) -> Mapping[str, Any]:
     """A layer whose keys are known and whose values are good, each by itself."""
     if not isinstance(layer, Mapping):
-        raise _wrong(where, layer, "a mapping")
-    _known(layer, (*CHECKS, *OVERRIDES) if overrides else tuple(CHECKS), where)
+        raise wrong(where, layer, "a mapping")
+    mapping(layer, where, (*CHECKS, *OVERRIDES) if overrides else tuple(CHECKS), "the policy")
     for key, value in layer.items():
         if key in CHECKS:
             CHECKS[key](value, f"{where}.{key}")
@@ -247,7 +224,7 @@ def _checked(layer: object, where: str, *, overrides: bool) -> Mapping[str, Any]
 def _overrides(base: Mapping[str, Any], kind: str, where: str) -> dict[str, Mapping[str, Any]]:
     named = base.get(kind, {})
     if not isinstance(named, Mapping):
-        raise _wrong(f"{where}.{kind}", named, "a mapping of names to policies")
+        raise wrong(f"{where}.{kind}", named, "a mapping of names to policies")
     return {str(name): _checked(layer, f"{where}.{kind}.{name}", overrides=False) for name, layer in named.items()}
 
 

@@ -12,13 +12,19 @@ import difflib
 import heapq
 import re
 import zoneinfo
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Literal, NamedTuple, Protocol
 
 from ansible_collections.rebootless.patching.plugins.plugin_utils import calendar
-from ansible_collections.rebootless.patching.plugins.plugin_utils.policy_error import PolicyError
+from ansible_collections.rebootless.patching.plugins.plugin_utils.policy_error import (
+    SHOWN,
+    PolicyError,
+    mapping,
+    meant,
+    wrong,
+)
 from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import shown, text
 
 try:
@@ -34,7 +40,6 @@ AHEAD = timedelta(days=400)
 # What is left of a window beside a blackout has to be worth starting in.
 SHORTEST_PART = timedelta(minutes=15)
 LONGEST = timedelta(days=31)
-SHOWN = 80
 DAY = timedelta(days=1)
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 RECURRENCES = ("weekdays", "patch_tuesday_plus", "rrule")
@@ -88,33 +93,11 @@ class Days(Protocol):
         """Those from `first` to `last`, ascending."""
 
 
-def _wrong(where: str, value: object, allowed: str) -> PolicyError:
-    words = repr(value)
-    return PolicyError(f"{where} is {words[:SHOWN]}{'...' if len(words) > SHOWN else ''}; {allowed} is expected.")
-
-
-def _meant(value: object, allowed: Iterable[str]) -> str:
-    close = difflib.get_close_matches(str(value), list(allowed), 1)
-    return f" (meant {close[0]}?)" if close else ""
-
-
 def _entries(value: object, where: str, what: str) -> list[tuple[str, Any]]:
     """The entries of a list, each with the words that name it in an error."""
     if not isinstance(value, list):
-        raise _wrong(where, value, f"a list of {what}")
+        raise wrong(where, value, f"a list of {what}")
     return [(f"{where}[{index}]", entry) for index, entry in enumerate(value)]
-
-
-def _mapping(value: object, where: str, keys: Collection[str], what: str) -> Mapping[str, Any]:
-    """A mapping that has none but known keys."""
-    allowed = ", ".join(keys)
-    if not isinstance(value, Mapping):
-        raise _wrong(where, value, f"a mapping with {allowed}")
-    for key in value:
-        if key not in keys:
-            place = f"{where}.{shown(key, SHOWN)}"
-            raise PolicyError(f"{place} is no key of a {what}; one of {allowed}{_meant(key, keys)} is expected.")
-    return value
 
 
 def _needed(entry: Mapping[str, Any], key: str, where: str, allowed: str) -> Any:
@@ -132,7 +115,7 @@ def duration(value: object, where: str) -> timedelta:
     weeks, days, hours, minutes = (int(number or 0) for number in match.groups()) if match else (0, 0, 0, 0)
     span = timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes)
     if not span:
-        raise _wrong(where, value, A_DURATION)
+        raise wrong(where, value, A_DURATION)
     return span
 
 
@@ -140,7 +123,7 @@ def _lasts(entry: Mapping[str, Any], where: str) -> timedelta:
     value = _needed(entry, "duration", where, A_DURATION)
     span = duration(value, f"{where}.duration")
     if span > LONGEST:
-        raise _wrong(f"{where}.duration", value, f"a duration of at most {LONGEST.days}d")
+        raise wrong(f"{where}.duration", value, f"a duration of at most {LONGEST.days}d")
     return span
 
 
@@ -149,7 +132,7 @@ def _clock(entry: Mapping[str, Any], where: str) -> time:
     allowed = 'a time of day in quotes, like "22:00",'
     value = _needed(entry, "start", where, allowed)
     if not isinstance(value, str) or not CLOCK.fullmatch(value):
-        raise _wrong(f"{where}.start", value, allowed)
+        raise wrong(f"{where}.start", value, allowed)
     return time.fromisoformat(value)
 
 
@@ -161,7 +144,7 @@ def _zone(entry: Mapping[str, Any], where: str) -> zoneinfo.ZoneInfo:
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         # Not found, no file of a zone, or a folder of them.
         pass
-    raise _wrong(f"{where}.time_zone", value, f"an IANA time zone like Europe/Berlin{_meant_zone(str(value))}")
+    raise wrong(f"{where}.time_zone", value, f"an IANA time zone like Europe/Berlin{_meant_zone(str(value))}")
 
 
 def _meant_zone(value: str) -> str:
@@ -181,7 +164,7 @@ def _words(entry: Mapping[str, Any], key: str, where: str) -> str | None:
         return None
     words = text(value)
     if not isinstance(words, str):
-        raise _wrong(f"{where}.{key}", value, "a text of one line, up to 255 characters,")
+        raise wrong(f"{where}.{key}", value, "a text of one line, up to 255 characters,")
     return words
 
 
@@ -200,10 +183,10 @@ class WeekdayDays:
         found = set()
         for place, entry in _entries(value, where, "weekdays"):
             if entry not in WEEKDAYS:
-                raise _wrong(place, entry, f"one of {', '.join(WEEKDAYS)}{_meant(entry, WEEKDAYS)}")
+                raise wrong(place, entry, f"one of {', '.join(WEEKDAYS)}{meant(entry, WEEKDAYS)}")
             found.add(WEEKDAYS.index(entry))
         if not found:
-            raise _wrong(where, value, "at least one weekday")
+            raise wrong(where, value, "at least one weekday")
         return cls(frozenset(found))
 
     def dates(self, first: date, last: date) -> Iterator[date]:
@@ -225,7 +208,7 @@ class PatchTuesdayDays:
         :raises PolicyError: naming the key, the value and what is allowed
         """
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_DAYS_PLUS:
-            raise _wrong(where, value, f"a number of days from 0 to {MOST_DAYS_PLUS}")
+            raise wrong(where, value, f"a number of days from 0 to {MOST_DAYS_PLUS}")
         return cls(value)
 
     def dates(self, first: date, last: date) -> Iterator[date]:
@@ -264,13 +247,13 @@ class RuleDays:
         parts = _rule_parts(value, where)
         frequency = parts.get("FREQ", "")
         if frequency not in FREQUENCIES:
-            raise _wrong(f"{where}: FREQ", frequency, f"one of {', '.join(FREQUENCIES)}")
+            raise wrong(f"{where}: FREQ", frequency, f"one of {', '.join(FREQUENCIES)}")
         week_start = parts.get("WKST", "MO")
         if week_start not in RULE_DAYS:
-            raise _wrong(f"{where}: WKST", week_start, f"one of {', '.join(RULE_DAYS)}")
+            raise wrong(f"{where}: WKST", week_start, f"one of {', '.join(RULE_DAYS)}")
         interval = _numbers(parts, "INTERVAL", where, 36, signed=False)
         if len(interval) > 1:
-            raise _wrong(f"{where}: INTERVAL", parts["INTERVAL"], "one number")
+            raise wrong(f"{where}: INTERVAL", parts["INTERVAL"], "one number")
         rule = cls(
             frequency=frequency,
             interval=max(interval, default=1),
@@ -281,7 +264,7 @@ class RuleDays:
             week_start=RULE_DAYS.index(week_start),
         )
         if next(rule.dates(LAST_YEARS, date.max), None) is None:
-            raise _wrong(where, value, "a rule that gives dates")
+            raise wrong(where, value, "a rule that gives dates")
         return rule
 
     def dates(self, first: date, last: date) -> Iterator[date]:
@@ -311,19 +294,19 @@ class RuleDays:
 def _rule_parts(value: object, where: str) -> dict[str, str]:
     """The parts of a rule by name, in upper case."""
     if not isinstance(value, str):
-        raise _wrong(where, value, "a rule like FREQ=MONTHLY;BYDAY=3SA")
+        raise wrong(where, value, "a rule like FREQ=MONTHLY;BYDAY=3SA")
     parts: dict[str, str] = {}
     for part in value.upper().split(";"):
         name, equals, content = part.partition("=")
         if not equals:
-            raise _wrong(where, value, "a rule like FREQ=MONTHLY;BYDAY=3SA")
+            raise wrong(where, value, "a rule like FREQ=MONTHLY;BYDAY=3SA")
         if name not in RULE_PARTS:
             allowed = (
                 f"one of {', '.join(RULE_PARTS)} (the time of day is `start`, and a rule has no first or last day)"
             )
             raise PolicyError(f"{where}: {shown(name, SHOWN)} is no part of a rule here; {allowed} is expected.")
         if name in parts:
-            raise _wrong(where, value, f"{name} only once")
+            raise wrong(where, value, f"{name} only once")
         parts[name] = content
     return parts
 
@@ -337,7 +320,7 @@ def _numbers(parts: Mapping[str, str], name: str, where: str, highest: int, *, s
         number = int(entry) if RULE_NUMBER.fullmatch(entry) else 0
         if not 1 <= (abs(number) if signed else number) <= highest:
             allowed = f"numbers from 1 to {highest}" + (f" or from -{highest} to -1" if signed else "")
-            raise _wrong(f"{where}: {name}", parts[name], allowed)
+            raise wrong(f"{where}: {name}", parts[name], allowed)
         found.append(number)
     return tuple(found)
 
@@ -354,11 +337,11 @@ def _rule_days(parts: Mapping[str, str], where: str) -> tuple[tuple[int, int | N
         # dateutil would take 3SA of a week for any Saturday.
         if match is None or abs(number or 0) > highest:
             counted = f", or counted from 1 to {highest} like 3SA and -1SU" if highest else " without a number"
-            raise _wrong(f"{where}: BYDAY", parts["BYDAY"], f"days of {', '.join(RULE_DAYS)}{counted}")
+            raise wrong(f"{where}: BYDAY", parts["BYDAY"], f"days of {', '.join(RULE_DAYS)}{counted}")
         found.append((RULE_DAYS.index(match[2]), number))
     if len({number is None for _day, number in found}) > 1:
         # dateutil would want both of a day.
-        raise _wrong(f"{where}: BYDAY", parts["BYDAY"], "a number at each day or at none")
+        raise wrong(f"{where}: BYDAY", parts["BYDAY"], "a number at each day or at none")
     return tuple(found)
 
 
@@ -385,7 +368,7 @@ class Recurring:
 
         :raises PolicyError: naming the key, the value and what is allowed
         """
-        entry = _mapping(value, where, WINDOW_KEYS, "window")
+        entry = mapping(value, where, WINDOW_KEYS, "a window")
         given = [key for key in RECURRENCES if key in entry]
         if len(given) != 1:
             has = " and ".join(given) or "none of them"
@@ -418,12 +401,12 @@ def _blackout(value: object, where: str) -> Blackout:
 
     :raises PolicyError: naming the key, the value and what is allowed
     """
-    entry = _mapping(value, where, BLACKOUT_KEYS, "blackout")
+    entry = mapping(value, where, BLACKOUT_KEYS, "a blackout")
     zone = _zone(entry, where)
     start = _moment(entry, "from", where, zone)
     end = _moment(entry, "to", where, zone)
     if start >= end:
-        raise _wrong(f"{where}.to", entry["to"], f"an end after {where}.from ({entry['from']})")
+        raise wrong(f"{where}.to", entry["to"], f"an end after {where}.from ({entry['from']})")
     return Blackout(start, end, _words(entry, "reason", where))
 
 
@@ -432,7 +415,7 @@ def _moment(entry: Mapping[str, Any], key: str, where: str, zone: zoneinfo.ZoneI
     value = _needed(entry, key, where, A_DAY_OR_TIME)
     parsed = _parsed(value)
     if parsed is None or not 2000 <= parsed.year <= 2999:
-        raise _wrong(f"{where}.{key}", value, A_DAY_OR_TIME)
+        raise wrong(f"{where}.{key}", value, A_DAY_OR_TIME)
     if isinstance(parsed, datetime):
         return parsed.astimezone(UTC)
     return _utc(parsed + DAY if key == "to" else parsed, time(), zone)

@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "fleet"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "build" / "collections"))
 
 import best_possible
-from ansible_collections.rebootless.patching.plugins.plugin_utils import calendar, decide, releases
+from ansible_collections.rebootless.patching.plugins.plugin_utils import calendar, decide, exposure, releases
 from ansible_collections.rebootless.patching.plugins.plugin_utils.policy import Policy
 from best_possible import Case, Month, Times
 from fleet import cli, fast, fast_offers, months, updates, worlds
@@ -225,7 +225,7 @@ class Simulation:
         for now in self.period.runs(cell):
             world, raw = self.at(world, now)
             made = engine(raw, policy, now, world.get("azure"), remembered)
-            remembered = decide.memory(made, {"installed": made["install"]})
+            remembered = exposure.memory(made, {"installed": made["install"]})
             if not made["install"] and not made["restart"]["now"]:
                 continue
             chosen = [offer for offer in world["offers"] if offer["id"] in made["install"]]
@@ -298,12 +298,12 @@ def blind(
     raw: Mapping[str, Any], policy: Policy, now: datetime, azure: object, remembered: Mapping[str, object]
 ) -> dict[str, Any]:
     """A bad one: it does not know that the next hotpatch needs the baseline."""
-    with_rows = decide._needed_by
-    decide._needed_by = lambda case, one: None
+    with_rows = exposure.needed_by
+    exposure.needed_by = lambda case, one: None
     try:
         return ours(raw, policy, now, azure, remembered)
     finally:
-        decide._needed_by = with_rows
+        exposure.needed_by = with_rows
 
 
 ENGINES: dict[str, Engine] = {"ours": ours, "first": first_window, "blind": blind}

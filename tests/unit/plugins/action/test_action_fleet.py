@@ -110,7 +110,7 @@ def test_plan_names_orphans(planned: Path, check: bool) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"spec": {"canarry": 1}}, "spec.canarry is unknown"),
+        ({"spec": {"canarry": 1}}, "spec.canarry is no key of the fleet"),
         ({"hosts": [{"name": ""}]}, "hosts[0].name is ''"),
         ({"run": " "}, "run: ' ' is no name of a run"),
         ({"state_dir": "/dev/null/x"}, "/dev/null/x cannot be made: Not a directory."),

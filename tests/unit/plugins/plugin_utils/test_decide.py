@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from ansible_collections.rebootless.patching.plugins.plugin_utils import decide, offers
+from ansible_collections.rebootless.patching.plugins.plugin_utils import decide, exposure, offers
 from ansible_collections.rebootless.patching.plugins.plugin_utils.policy import CATEGORIES, Policy
 from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import UNKNOWN
 from healthy import S22_AZURE, S25_ARC, W11_25H2, healthy
@@ -1240,7 +1240,7 @@ def test_what_may_be_installed_without_waiting_has_no_limit(choice: str) -> None
     ],
 )
 def test_span_in_words(span: timedelta, words: str) -> None:
-    assert decide._span(span.total_seconds()) == words
+    assert exposure.span(span.total_seconds()) == words
 
 
 NET_JULY, NET_AUGUST = offer("KB9800007", severity="Important"), offer("KB9800008", severity="Important")
@@ -1256,8 +1256,8 @@ def august_after(july_month: Raw, remembered: dict[str, Any]) -> dict[str, Any]:
 
 def test_what_an_update_supersedes_counts_when_an_earlier_decision_knew_it() -> None:
     july_decision = judge(host(AUGUST, NET_JULY), at("2026-07-15"))
-    assert decide.memory(july_decision) == {NET_JULY["id"]: {"since": "2026-07-14T17:00:00Z", "kbs": ["KB9800007"]}}
-    one = august_after(AUGUST, decide.memory(july_decision))
+    assert exposure.memory(july_decision) == {NET_JULY["id"]: {"since": "2026-07-14T17:00:00Z", "kbs": ["KB9800007"]}}
+    one = august_after(AUGUST, exposure.memory(july_decision))
     assert (one["released"], one["missing_since"]) == ("2026-08-11T17:00:00Z", "2026-07-14T17:00:00Z")
     assert one["limit"] == "2026-10-17T17:00:00Z"
     assert august_after(AUGUST, {})["missing_since"] == "2026-08-11T17:00:00Z"
@@ -1265,12 +1265,12 @@ def test_what_an_update_supersedes_counts_when_an_earlier_decision_knew_it() -> 
 
 def test_what_was_installed_is_not_remembered() -> None:
     july_decision = judge(host(AUGUST, NET_JULY), at("2026-07-15"))
-    assert decide.memory(july_decision, {"installed": [NET_JULY["id"]]}) == {}
-    assert decide.memory(july_decision, {"installed": []}) != {}
+    assert exposure.memory(july_decision, {"installed": [NET_JULY["id"]]}) == {}
+    assert exposure.memory(july_decision, {"installed": []}) != {}
 
 
 def test_what_came_in_by_another_way_is_not_missing() -> None:
-    remembered = decide.memory(judge(host(AUGUST, NET_JULY), at("2026-07-15")))
+    remembered = exposure.memory(judge(host(AUGUST, NET_JULY), at("2026-07-15")))
     listed = {**AUGUST, "hotfixes": [*AUGUST["hotfixes"], *kbs("KB9800007")]}
     assert august_after(listed, remembered)["missing_since"] == "2026-08-11T17:00:00Z"
 
@@ -1291,7 +1291,7 @@ def test_a_broken_memory_says_nothing(remembered: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("decision", [None, {}, {"offers": None}, {"offers": [5, {}, {"id": "x"}]}, "text"])
 def test_no_memory_of_what_is_no_decision(decision: object) -> None:
-    assert decide.memory(decision) == {}
+    assert exposure.memory(decision) == {}
 
 
 def test_the_number_of_a_failed_search_is_told() -> None:
@@ -1349,3 +1349,9 @@ def test_without_windows_only_what_no_later_run_could_bring_forces_the_restart()
     assert set(made["put_off"]) == {offer("KB5099536")["id"], net["id"]}
     alone = judge(host(AUGUST, net), at("2026-08-12"))
     assert (alone["restart"]["due"], alone["restart"]["offers"]) == (False, [net["id"]])
+
+
+def test_summary_promises_no_restart_only_where_none_can_come() -> None:
+    chance = offer("KB9800003", severity="Low")
+    made = judge(host(AUGUST, chance), AUGUST_NOW, possible="any")
+    assert made["summary"] == "Install KB9800003."

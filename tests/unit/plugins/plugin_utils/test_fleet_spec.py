@@ -92,8 +92,8 @@ KEYS = "canary, waves, soak, max_unavailable, groups, budget, deadline, slot_wai
     ("written", "said"),
     [
         ([], f"fleet is []; a mapping with {KEYS} is expected."),
-        ({"canarry": 1}, f"fleet.canarry is unknown; one of {KEYS} (meant canary?) is expected."),
-        ({"zzz": 1}, f"fleet.zzz is unknown; one of {KEYS} is expected."),
+        ({"canarry": 1}, f"fleet.canarry is no key of the fleet; one of {KEYS} (meant canary?) is expected."),
+        ({"zzz": 1}, f"fleet.zzz is no key of the fleet; one of {KEYS} is expected."),
         ({"canary": -1}, f"fleet.canary is -1; {OR_NONE}"),
         ({"canary": True}, f"fleet.canary is True; {OR_NONE}"),
         ({"canary": 1_000_001}, f"fleet.canary is 1000001; {OR_NONE}"),
@@ -124,7 +124,7 @@ KEYS = "canary, waves, soak, max_unavailable, groups, budget, deadline, slot_wai
         ),
         (
             {"waves": {"first": 1, "grow": 2}},
-            "fleet.waves.grow is unknown; one of first, growth (meant growth?) is expected.",
+            "fleet.waves.grow is no key of the fleet; one of first, growth (meant growth?) is expected.",
         ),
         ({"soak": "0"}, "fleet.soak is '0'; a duration above zero like 30m, 4h, 14d, 2w or 1d12h is expected."),
         ({"soak": 0}, "fleet.soak is 0; a duration above zero like 30m, 4h, 14d, 2w or 1d12h is expected."),
@@ -140,7 +140,7 @@ KEYS = "canary, waves, soak, max_unavailable, groups, budget, deadline, slot_wai
         ({"budget": 1}, "fleet.budget is 1; a mapping with failed, per_wave is expected."),
         ({"budget": {"failed": -1}}, f"fleet.budget.failed is -1; {OR_NONE}"),
         ({"budget": {"per_wave": "x"}}, f"fleet.budget.per_wave is 'x'; {OR_NONE}"),
-        ({"budget": {"total": 1}}, "fleet.budget.total is unknown; one of failed, per_wave is expected."),
+        ({"budget": {"total": 1}}, "fleet.budget.total is no key of the fleet; one of failed, per_wave is expected."),
         (
             {"deadline": "0m"},
             "fleet.deadline is '0m'; a duration above zero like 30m, 4h, 14d, 2w or 1d12h is expected.",
