@@ -17,6 +17,7 @@ from ansible_collections.rebootless.patching.plugins.plugin_utils import (
     collector,
     decide,
     deciding,
+    host_run,
     install,
     offers,
     status,
@@ -162,9 +163,6 @@ class ActionModule(deciding.DecidingAction):
             return self.not_asked(result, before.problem, arguments, began)
         result["proof"] = install.proof(before.snapshot, None, kept=None, wanted_by=None, names={})
         changed = install.stale(decision, before.current, self.now)
-        if isinstance(before.offered, Unknown):
-            # Not to know is not to be offered no longer.
-            changed = [f"What the host is offered now is not known: {before.signals.cause('agent_offers')}."]
         if changed:
             result["words"] = changed
             said = f"The decision is stale, so nothing was installed: {' '.join(changed)} Decide again."
@@ -185,10 +183,10 @@ class ActionModule(deciding.DecidingAction):
         self.prove(result, decision, before, todo, report, arguments, variables, ends)
         if self._task.diff and result["proof"]["after"] is not None:
             result["diff"] = self.difference(result["proof"])
-        bad = [one for one in ("failed", "partly_installed", "still_installing", "unknown") if result["outcome"] == one]
-        if bad:
-            return self.trouble(result, bad[0], " ".join(result["words"]) or bad[0], arguments, began)
-        return self.done(result, result["outcome"], began)
+        outcome = result["outcome"]
+        if outcome in host_run.BAD_INSTALL:
+            return self.trouble(result, outcome, " ".join(result["words"]) or outcome, arguments, began)
+        return self.done(result, outcome, began)
 
     @staticmethod
     def decision(given: Mapping[str, Any], variables: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -288,18 +286,9 @@ class ActionModule(deciding.DecidingAction):
                 break
             renew(self._connection)
             time.sleep(min(arguments["poll_interval"], max(0.0, ends - time.monotonic())))
-        result["updates"] = updates
-        for name, key in (("installed", "installed"), ("still_installing", "still_installing"), ("unknown", "unknown")):
-            result[key] = [one["id"] for one in updates if one["result"] == name]
-        result["failed_updates"] = [
-            {key: one[key] for key in ("id", "kb", "title", "hresult", "message")}
-            for one in updates
-            if one["result"] == "failed"
-        ]
-        result["left_out"] += [
-            {"id": one["id"], "why": one["message"]} for one in updates if one["result"] == "left_out"
-        ]
-        result["reoffered"] = [one["id"] for one in updates if one["reoffered"]]
+        left_out = result["left_out"]
+        result.update(install.told(updates))
+        result["left_out"] = left_out + result["left_out"]
         names = {offer["id"]: offer["kb"] for offer in decision["offers"]}
         wanted_by = None
         if after is not None:
@@ -311,12 +300,8 @@ class ActionModule(deciding.DecidingAction):
             wanted_by=wanted_by,
             names=names,
         )
-        promised = [
-            one["id"] for one in decision["offers"] if one["decision"] == "install" and one["restart"] == "none"
-        ]
-        result["words"] += install.words(updates, result["proof"], [] if decision["restart"]["now"] else promised)
-        result["outcome"] = install.outcome(updates)
-        result["changed"] = bool(result["installed"]) or bool(result["still_installing"]) or bool(result["unknown"])
+        result["words"] += install.words(updates, result["proof"], install.promised(decision))
+        result["changed"] = any(result[name] for name in ("installed", "still_installing", "unknown"))
         if isinstance(seen, collector.Answer):
             result["problem"] = seen.problem
             why = (seen.problem or {}).get("message", "no answer")

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
+from ansible.errors import AnsibleActionFail
 from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, deciding, exposure, record
 
 SPEC = {
@@ -17,6 +17,7 @@ SPEC = {
     "record": {"type": "path"},
     "restart_answer": {"type": "str", "choices": ["auto", "always", "never"], "default": "auto"},
     "return_signals": {"type": "bool", "default": False},
+    "signals": {"type": "dict"},
 }
 
 
@@ -36,9 +37,7 @@ class ActionModule(deciding.DecidingAction):
             answer = collector.Answer(arguments["signals"], None)
         else:
             answer = self.everything(arguments, variables, arguments["restart_answer"])
-        if answer.problem is not None and arguments["on_problem"] == "fail":
-            failure = AnsibleActionFail if answer.problem["kind"] == "failed" else AnsibleConnectionFailure
-            raise failure(answer.problem["message"])
+        self.insist(answer, arguments)
         known = self.memory(arguments["record"], variables)
         azure = arguments["azure"]
         decision = self.decide(variables, answer, table, rules, now, azure=azure, agreed=agreed, remembered=known)

@@ -33,9 +33,6 @@ options:
     description: Seconds between two questions to a host that is lost or still installing.
     type: float
     default: 15.0
-  signals:
-    description: Has no effect here; the host is always asked.
-    type: dict
   now:
     description:
       - The time of judgement, ISO 8601 with a zone.

@@ -131,15 +131,20 @@ class SignalsAction(ActionBase):
     def signals(
         self, arguments: Mapping[str, Any], task_vars: Mapping[str, Any], collector: Mapping[str, Any]
     ) -> Answer:
-        """What to judge by: the signals given as an option, else the host's own; a problem fails the task if asked to.
-
-        :raises AnsibleConnectionFailure: the host was not reached and `on_problem` is `fail`
-        :raises AnsibleActionFail: the host answered with an error and `on_problem` is `fail`
-        """
+        """What to judge by: the signals given as an option, else the host's own; see `insist`."""
         if arguments["signals"] is not None:
             return Answer(arguments["signals"], None)
         answer = self.collect(collector, task_vars)
+        self.insist(answer, arguments)
+        return answer
+
+    @staticmethod
+    def insist(answer: Answer, arguments: Mapping[str, Any]) -> None:
+        """Fail the task for a host's trouble, where `on_problem` says so.
+
+        :raises AnsibleConnectionFailure: the host was not reached
+        :raises AnsibleActionFail: the host answered with an error
+        """
         if answer.problem is not None and arguments["on_problem"] == "fail":
             failure = AnsibleActionFail if answer.problem["kind"] == "failed" else AnsibleConnectionFailure
             raise failure(answer.problem["message"])
-        return answer

@@ -425,14 +425,13 @@ def _window(window: Window | None) -> dict[str, Any] | None:
 
 
 def stale_when(host: Mapping[str, Any], read: offers.Offers | Unknown) -> dict[str, Any]:
-    """What a decision rests on; when any of it has changed, the decision is stale."""
+    """What a decision rests on; when any of it has changed, the decision is stale. `offers` is None when nobody knows."""
     pending = host["pending"]["reasons"]
-    known = () if isinstance(read, Unknown) else read.known
     return {
         "build": host["build"],
         "last_boot": host["last_boot"],
         "pending": sorted(f"{reason['class']}:{reason['source']}" for reason in pending),
-        "offers": {offer.id: offer.revision for offer in known},
+        "offers": None if isinstance(read, Unknown) else {offer.id: offer.revision for offer in read.known},
     }
 
 

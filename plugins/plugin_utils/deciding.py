@@ -24,7 +24,6 @@ SPEC = {
     "release_table": {"type": "path"},
     "release_table_extend": {"type": "path"},
     "search_timeout": {"type": "int", "default": 600},
-    "signals": {"type": "dict"},
 }
 NOT_SAID = ("", "null", "none", "~")
 YES, NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")

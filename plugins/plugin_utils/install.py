@@ -47,8 +47,11 @@ def stale(decision: Mapping[str, Any], current: Mapping[str, Any], now: datetime
         words.append(f"New reasons for a restart: {', '.join(come)}.")
     if gone:
         words.append(f"No longer a reason for a restart: {', '.join(gone)}.")
+    # Not to know is not to be offered no longer.
+    if current["offers"] is None:
+        words.append("What the host is offered now is not known.")
     names = {offer["id"]: offer["kb"] or offer["title"] for offer in decision["offers"]}
-    for update in decision["install"]:
+    for update in decision["install"] if current["offers"] is not None else ():
         revision, offered = before["offers"].get(update), current["offers"].get(update)
         if offered is None:
             words.append(f"{names.get(update, update)} is no longer offered.")
@@ -154,6 +157,30 @@ def _asked(offer: Offer, report: Report, after: After) -> tuple[str, str | None,
     if listed or (isinstance(waiting, list) and offer.id in [str(name).lower() for name in waiting]):
         return "installed", None, "The host says so: nobody saw the installation end."
     return "unknown", None, "It is not offered any more, and the host does not list it as installed."
+
+
+def told(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The results sorted out: ids by what became of them, and the failures with what is known of them."""
+
+    def ids(name: str) -> list[str]:
+        return [one["id"] for one in results if one["result"] == name]
+
+    failure = ("id", "kb", "title", "hresult", "message")
+    return {
+        "updates": list(results),
+        **{name: ids(name) for name in ("installed", "still_installing", "unknown")},
+        "failed_updates": [{key: one[key] for key in failure} for one in results if one["result"] == "failed"],
+        "left_out": [{"id": one["id"], "why": one["message"]} for one in results if one["result"] == "left_out"],
+        "reoffered": [one["id"] for one in results if one["reoffered"]],
+        "outcome": outcome(results),
+    }
+
+
+def promised(decision: Mapping[str, Any]) -> list[str]:
+    """The ids that were to install without a restart; none when a restart is agreed."""
+    if decision["restart"]["now"]:
+        return []
+    return [one["id"] for one in decision["offers"] if one["decision"] == "install" and one["restart"] == "none"]
 
 
 def outcome(results: Sequence[Mapping[str, Any]]) -> str:

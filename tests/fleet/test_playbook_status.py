@@ -74,7 +74,7 @@ def test_query_filters_what_is_shown_and_keeps_the_data(on_fleet: Callable[..., 
     assert set(hosts(tmp_path)) == {"s25-arc-on-track", "s25-cbs-pending"}
     assert "s25-arc-on-track" in (tmp_path / "status.md").read_text()
     assert "s25-cbs-pending" not in (tmp_path / "status.md").read_text()
-    assert "s25-cbs-pending" not in run.output.split("PLAY [Report]")[1].split("PLAY RECAP")[0]
+    assert "s25-cbs-pending" not in run.output.split("TASK [Report the status")[1].split("TASK [Fail")[0]
 
 
 def test_second_status_names_the_host_that_left_the_track(on_fleet: Callable[..., Run], tmp_path: Path) -> None:
@@ -97,3 +97,22 @@ def test_second_status_names_the_host_that_left_the_track(on_fleet: Callable[...
 def test_check_mode_writes_nothing(on_fleet: Callable[..., Run], tmp_path: Path) -> None:
     ask(on_fleet, tmp_path, "--check").check()
     assert not (tmp_path / "status.json").exists()
+
+
+def test_limit_reports_on_the_hosts_of_the_limit_alone(on_fleet: Callable[..., Run], tmp_path: Path) -> None:
+    """The plays that check and report belong to the hosts: a play on localhost is skipped under a limit."""
+    run = ask(on_fleet, tmp_path, "--limit", "s25-arc-on-track").check()
+    assert set(hosts(tmp_path)) == {"s25-arc-on-track"}
+    assert run.counters["hosts"]["s25-cbs-pending"]["requests"] == 0
+
+
+def test_the_host_in_trouble_is_the_one_that_fails(on_fleet: Callable[..., Run], tmp_path: Path) -> None:
+    run = ask(on_fleet, tmp_path, faults={"s25-cbs-pending": [{"kind": "refused"}]}).check(2)
+    recap = {line.split()[0]: line for line in run.output.split("PLAY RECAP")[1].splitlines() if "failed=" in line}
+    assert "failed=1" in recap["s25-cbs-pending"]
+    assert "failed=0" in recap["s25-arc-on-track"]
+
+
+def test_a_pattern_that_matches_nothing_is_an_error(on_fleet: Callable[..., Run], tmp_path: Path) -> None:
+    run = ask(on_fleet, tmp_path, "-e", "rebootless_hosts=nobody").check(2)
+    assert "No host was asked: rebootless_hosts is nobody" in run.output

@@ -171,3 +171,28 @@ def test_check_mode_changes_nothing_and_says_what_would_be_installed(
     assert yaml.safe_load((saved / "srv.yml").read_text(encoding="utf-8"))["offers"] == world["offers"]
     assert not (tmp_path / "run" / "record.jsonl").exists()
     assert "KB5120228" in run.output
+
+
+def test_limit_patches_and_reports_the_hosts_of_the_limit_alone(on_fleet: Callable[..., Run], tmp_path: Path) -> None:
+    world = months.advance(months.start(months.SERVER_2025, "2026-08-11"), "2026-08-12")
+    played = play(on_fleet, tmp_path, {"one": world, "two": world}, more=("--limit", "one"))
+    assert set(played.hosts) == {"one"}
+    assert played.installed("one") == {"KB5120228"}
+    assert played.counters("two")["requests"] == 0
+    report = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
+    assert [host["name"] for host in report["hosts"]] == ["one"]
+
+
+def test_a_bad_policy_of_one_host_ends_the_run_before_any_is_touched(
+    on_fleet: Callable[..., Run], tmp_path: Path
+) -> None:
+    world = months.advance(months.start(months.SERVER_2025, "2026-08-11"), "2026-08-12")
+    policy = "{{ {'max_wait': {'critical': 'soon'}} if inventory_hostname == 'two' else {} }}"
+    folder = tmp_path / "worlds"
+    folder.mkdir()
+    for name in ("one", "two"):
+        (folder / f"{name}.yml").write_text(yaml.safe_dump(world, sort_keys=False), encoding="utf-8")
+    variables = {"rebootless_dest": str(tmp_path / "run"), "rebootless_policy": policy}
+    run = on_fleet([*PLAYBOOK, "-e", json.dumps(variables)], worlds=folder, executor="fast").check(2)
+    assert "policy.max_wait.critical is 'soon'" in run.output
+    assert {host["requests"] for host in run.counters["hosts"].values()} == {0}

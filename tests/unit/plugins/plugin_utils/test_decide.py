@@ -1096,7 +1096,7 @@ def test_offers_that_nobody_can_read(answer: Raw, why: str, fix: str) -> None:
     (lack,) = made["missing"]
     assert (lack["what"], lack["why"]) == ("what the update agent offers", why)
     assert lack["fix"].startswith(fix)
-    assert made["stale_when"]["offers"] == {}
+    assert made["stale_when"]["offers"] is None
     pending = judge({**raw, "cbs_reboot_pending": ok(True)}, AUGUST_NOW)
     assert (pending["decision"], pending["restart"]["due"]) == ("restart_due", True)
 
@@ -1136,7 +1136,7 @@ def test_stale_when_names_what_waits() -> None:
         "build": None,
         "last_boot": None,
         "pending": [],
-        "offers": {},
+        "offers": None,
     }
 
 

@@ -77,6 +77,8 @@ STALE: list[tuple[dict[str, Any], list[str]]] = [
     ({"offers": {"b": 201, "c": 1}}, ["KB5120228 is no longer offered."]),
     ({"offers": {"a": 2000, "b": 201}}, ["Driver is no longer offered."]),
     ({"offers": {}}, ["KB5120228 is no longer offered.", "Driver is no longer offered."]),
+    # Not to know is not to be offered no longer.
+    ({"offers": None}, ["What the host is offered now is not known."]),
     ({"offers": {"a": 201, "c": 1}}, ["KB5120228 was offered as revision 2000, and is revision 201 now."]),
     ({"offers": {"a": 2000, "c": 0}}, ["Driver was offered as revision 1, and is revision 0 now."]),
     # What is not to be installed may change, come and go.
@@ -94,6 +96,33 @@ STALE: list[tuple[dict[str, Any], list[str]]] = [
         ],
     ),
 ]
+
+
+def test_results_sorted_out() -> None:
+    names = ("installed", "failed", "left_out", "still_installing", "unknown")
+    entry = {"kb": "KB1", "title": "t", "hresult": "0x80070070", "message": "why", "reoffered": False}
+    results = [{"id": name[0], "result": name, **entry} for name in names]
+    results[0]["reoffered"] = True
+    assert install.told(results) == {
+        "updates": results,
+        "installed": ["i"],
+        "still_installing": ["s"],
+        "unknown": ["u"],
+        "failed_updates": [{"id": "f", "kb": "KB1", "title": "t", "hresult": "0x80070070", "message": "why"}],
+        "left_out": [{"id": "l", "why": "why"}],
+        "reoffered": ["i"],
+        "outcome": "still_installing",
+    }
+
+
+def test_promised_is_what_was_to_install_without_a_restart() -> None:
+    offered = [
+        {"id": "a", "decision": "install", "restart": "none"},
+        {"id": "b", "decision": "install", "restart": "possible"},
+        {"id": "c", "decision": "put_off", "restart": "none"},
+    ]
+    assert install.promised({"offers": offered, "restart": {"now": False}}) == ["a"]
+    assert install.promised({"offers": offered, "restart": {"now": True}}) == []
 
 
 @pytest.mark.parametrize(("changes", "words"), STALE)
