@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which lines of the collection's .ps1 the scenario library executes, by ansible-core's own coverage wrapper.
+"""Which lines of the collection's PowerShell the scenario library executes, by ansible-core's own coverage wrapper.
 
 Prints the figures and every line that was not executed; fails when there is one.
 """
@@ -59,7 +59,7 @@ def main() -> int:
         collect(scratch)
         total = hits(scratch)
     missed = 0
-    for file in sorted((ROOT / "plugins" / "modules").glob("*.ps1")):
+    for file in sorted((ROOT / "plugins").rglob("*.ps*1")):
         lines = total.get(file.name, Counter())
         text = file.read_text(encoding="utf-8").splitlines()
         never = sorted(line for line, count in lines.items() if count == 0)

@@ -15,15 +15,27 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-MODULES = Path("plugins/modules")
 # The tests that are to notice.
 TESTS = {
+    "Probe": (
+        *("tests/fleet/test_collector.py", "tests/fleet/test_windows_drain.py", "tests/fleet/test_offers.py"),
+        *("-k", "test_collector or same or (test_offers and not library and not fast)"),
+    ),
     "windows_signals_info": ("tests/fleet/test_collector.py",),
     # The library takes long and has little that is odd; the fast executor is not PowerShell.
     "windows_offers_info": ("tests/fleet/test_offers.py", "-k", "not library and not fast"),
     "windows_drain": ("tests/fleet/test_windows_drain.py", "-k", "same"),
 }
 # What stands in a module once, and what a mistake would have made of it.
+PROBE = {
+    "a refusal is called a failure": ("$type = 'denied'", "$type = 'failed'"),
+    "a time-out is called a failure": ("$type = 'timeout'", "$type = 'failed'"),
+    "a missing command is called a failure": ("$type = 'unavailable'", "$type = 'failed'"),
+    "a member that is not there is called a failure": (", 0x80020006)", ")"),
+    "the number of a CIM error is not read": ("'^HRESULT 0x(", "'^CODE 0x("),
+    "a missing product is an error": ("$Optional -and", "$false -and"),
+    "every missing class is no error": ("$Optional -and", "$true -and"),
+}
 SIGNALS = {
     "a DWORD above 2**31 comes out negative": ("return [long]$value -band 4294967295", "return [long]$value"),
     "blank entries of the rename queue shift its pairs": (
@@ -31,9 +43,7 @@ SIGNALS = {
         "if ($null -ne $value) { , @($value | Where-Object -FilterScript { $_ }) }",
     ),
     "more than fifty pairs are listed": ("if ($total -gt 50) { continue }", "if ($total -gt 500) { continue }"),
-    "a refusal is called a failure": ("$type = 'denied'", "$type = 'failed'"),
-    "a time-out is called a failure": ("$type = 'timeout'", "$type = 'failed'"),
-    "a missing product is an error": ("-and $optional -contains $Name", "-and $false"),
+    "a missing product is an error": ("-Optional:($optional -contains $probe.Key)", ""),
     "a CIM query has no time limit": ("; OperationTimeoutSec = $timeout }\n    if ($Filter)", " }\n    if ($Filter)"),
     "an unset date is shown": (
         "if ($parsed.Year -lt 1981) { return $null }",
@@ -73,8 +83,6 @@ OFFERS = {
     "an unset date is shown": ("if ($time.Year -lt 1981) { throw", "if ($time.Year -lt 1) { throw"),
     "an id keeps its capitals": ("'UpdateID')).ToLowerInvariant() }", "'UpdateID')) }"),
     "software is a driver": ("'Type') -eq 2 }", "'Type') -ge 1 }"),
-    "a member that is not there is called a failure": ("@(0x80040154, 0x80020006)", "@(0x80040154)"),
-    "a refusal is called a failure": ("$type = 'denied'", "$type = 'failed'"),
     "the callback is left out": ("@($criteria, $callback, ", "@($criteria, $null, "),
 }
 DRAIN = {
@@ -108,9 +116,8 @@ DRAIN = {
     "a memory is written in place": ('-LiteralPath "$file.new" -Value', "-LiteralPath $file -Value"),
     "a new memory does not take the old one's place": ("-Destination $file -Force", "-Destination $file"),
     "the folder has to be there": ("        $null = New-Item -Path $folder -ItemType Directory -Force\n", ""),
-    "a missing command is called a failure": ("$type = 'unavailable'", "$type = 'failed'"),
 }
-MUTATIONS = {"windows_signals_info": SIGNALS, "windows_offers_info": OFFERS, "windows_drain": DRAIN}
+MUTATIONS = {"Probe": PROBE, "windows_signals_info": SIGNALS, "windows_offers_info": OFFERS, "windows_drain": DRAIN}
 
 
 def copy(to: Path) -> Path:
@@ -149,7 +156,7 @@ def noticed(checkout: Path, module: str) -> bool:
 
 def survivors(checkout: Path, module: str) -> int:
     """Try every mutation of a module; how many nobody notices."""
-    path = checkout / MODULES / f"{module}.ps1"
+    [path] = (checkout / "plugins").rglob(f"{module}.ps*1")
     source = path.read_text(encoding="utf-8")
     if noticed(checkout, module):
         sys.exit(f"{module}: the tests are red without a mutation")

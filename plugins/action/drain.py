@@ -194,13 +194,14 @@ class ActionModule(collector.SignalsAction):
         """Ask until there is a verdict or the time is over; nobody knows then when the host is the one that is silent."""
         end = time.monotonic() + timeout
         while True:
+            # The last look begins when the time is over, so a slow one before it costs no verdict.
+            last = time.monotonic() >= end
             ok, detail, silent = verdict()
-            left = end - time.monotonic()
             if ok is not None:
                 return {"ok": ok, "detail": detail}
-            if left <= 0:
+            if last:
                 return {"ok": None if silent else False, "detail": f"not within {timeout} s: {detail}"}
-            time.sleep(min(self.interval, left))
+            time.sleep(max(0.0, min(self.interval, end - time.monotonic())))
 
     def ask(self, state: str, *, cluster: bool = True, **more: Any) -> Look:
         """Run windows_drain; nothing that happens to a host is raised."""

@@ -4,6 +4,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 #AnsibleRequires -CSharpUtil Ansible.Basic
+#AnsibleRequires -PowerShell ..module_utils.Probe
 
 $spec = @{
     options = @{
@@ -22,27 +23,6 @@ $state = $module.Params.state
 $folder = "$env:ProgramData\rebootless"
 $file = "$folder\drain.json"
 $ended = 'Completed', 'Terminated', 'Killed', 'Exception'
-
-function ConvertTo-ProbeError {
-    param([Management.Automation.ErrorRecord]$Record)
-
-    $cause = $Record.Exception.GetBaseException()
-    $hresult = $cause.HResult
-    if ($cause -is [UnauthorizedAccessException] -or $cause -is [Security.SecurityException] -or $hresult -eq 0x80070005) { $type = 'denied' }
-    elseif ($cause -is [TimeoutException] -or $hresult -eq 0x800705B4) { $type = 'timeout' }
-    elseif ($cause -is [Management.Automation.CommandNotFoundException]) { $type = 'unavailable' }
-    else { $type = 'failed' }
-    [ordered]@{ type = $type; hresult = $hresult; message = $cause.Message.Trim() }
-}
-
-function Invoke-Probe {
-    param([scriptblock]$Source)
-
-    $value = $null
-    $problem = $null
-    try { $value = & $Source } catch { $problem = ConvertTo-ProbeError $_ }
-    [ordered]@{ ok = $null -eq $problem; value = $value; error = $problem }
-}
 
 function Get-Memory {
     try { [string](Get-Content -LiteralPath $file -Raw) } catch [Management.Automation.ItemNotFoundException] { $null }

@@ -4,6 +4,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 #AnsibleRequires -CSharpUtil Ansible.Basic
+#AnsibleRequires -PowerShell ..module_utils.Probe
 
 $spec = @{
     options = @{
@@ -89,28 +90,6 @@ function Get-CollectionItem {
 
     $count = Get-Number $Collection 'Count'
     for ($index = 0; $index -lt $count; $index++) { Get-KnownValue $Collection 'Item' $index }
-}
-
-function ConvertTo-ProbeError {
-    param([Management.Automation.ErrorRecord]$Record)
-
-    $cause = $Record.Exception.GetBaseException()
-    $hresult = $cause.HResult
-    if ($cause -is [UnauthorizedAccessException] -or $cause -is [Security.SecurityException] -or $hresult -eq 0x80070005) { $type = 'denied' }
-    elseif ($cause -is [TimeoutException] -or $hresult -eq 0x800705B4) { $type = 'timeout' }
-    # No such class, and no such member: an agent without it.
-    elseif (@(0x80040154, 0x80020006) -contains $hresult) { $type = 'unavailable' }
-    else { $type = 'failed' }
-    [ordered]@{ type = $type; hresult = $hresult; message = $cause.Message.Trim() }
-}
-
-function Invoke-Probe {
-    param([scriptblock]$Source)
-
-    $value = $null
-    $problem = $null
-    try { $value = & $Source } catch { $problem = ConvertTo-ProbeError $_ }
-    [ordered]@{ ok = $null -eq $problem; value = $value; error = $problem }
 }
 
 function Get-Build {

@@ -4,6 +4,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 #AnsibleRequires -CSharpUtil Ansible.Basic
+#AnsibleRequires -PowerShell ..module_utils.Probe
 
 $subsets = @('os', 'vbs', 'hotpatch', 'arc', 'policy', 'services', 'events', 'pending', 'restart_sources')
 $choices = @('all') + $subsets
@@ -292,50 +293,6 @@ function Get-CcmReboot {
     }
 }
 
-function ConvertTo-ProbeError {
-    param([Management.Automation.ErrorRecord]$Record)
-
-    $cause = $Record.Exception.GetBaseException()
-    $hresult = $cause.HResult
-    # A CIM error has its HRESULT in the error id (not translated); the exception's own is a general one.
-    if ($Record.FullyQualifiedErrorId -match '^HRESULT 0x([0-9a-fA-F]{1,8})\b') { $hresult = [convert]::ToInt32($Matches[1], 16) }
-    $native = Get-MemberValue $cause 'NativeErrorCode'
-    $code = ''
-    if ($null -ne $native) { $code = '{0} {1:d}' -f $cause.GetType().Name, $native }
-
-    if ($cause -is [UnauthorizedAccessException] -or $cause -is [Security.SecurityException] -or
-        @(0x80070005, 0x80041003) -contains $hresult -or @('CimException 2', 'Win32Exception 5') -contains $code) {
-        $type = 'denied'
-    }
-    elseif ($cause -is [TimeoutException] -or $Record.CategoryInfo.Category -eq 'OperationTimeout' -or
-        @(0x80041069, 0x800705B4, 0x40004) -contains $hresult) {
-        $type = 'timeout'
-    }
-    elseif ($cause -is [Management.Automation.CommandNotFoundException] -or
-        @(0x8004100E, 0x80041010, 0x80040154) -contains $hresult -or @('CimException 3', 'CimException 5') -contains $code) {
-        $type = 'unavailable'
-    }
-    else { $type = 'failed' }
-    [ordered]@{ type = $type; hresult = $hresult; message = $cause.Message.Trim() }
-}
-
-function Invoke-Probe {
-    param([string]$Name, $Source)
-
-    $value = $null
-    $problem = $null
-    try {
-        if ($Source -is [scriptblock]) { $value = & $Source } else { $value = Get-RegistryData @Source }
-        # No output is not yet the null of JSON.
-        if ($null -eq $value) { $value = $null }
-    }
-    catch {
-        $problem = ConvertTo-ProbeError $_
-        if ($problem.type -eq 'unavailable' -and $optional -contains $Name) { $problem = $null }
-    }
-    [ordered]@{ ok = $null -eq $problem; value = $value; error = $problem }
-}
-
 $software = 'HKLM:\SOFTWARE\Microsoft'
 $windows = "$software\Windows\CurrentVersion"
 $nt = "$software\Windows NT\CurrentVersion"
@@ -454,7 +411,9 @@ $signals = [ordered]@{}
 foreach ($subset in $subsets) {
     if ($subset -ne 'os' -and ($wanted -notcontains $subset -or $asked -contains "!$subset")) { continue }
     foreach ($probe in $probes[$subset].GetEnumerator()) {
-        $signals[$probe.Key] = Invoke-Probe $probe.Key $probe.Value
+        $source = $probe.Value
+        if ($source -isnot [scriptblock]) { $source = { Get-RegistryData $probe.Value[0] $probe.Value[1] } }
+        $signals[$probe.Key] = Invoke-Probe $source -Optional:($optional -contains $probe.Key)
     }
 }
 $module.Result.schema = 1
