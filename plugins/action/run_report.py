@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +14,13 @@ from typing import Any, NamedTuple
 from ansible.errors import AnsibleActionFail
 from ansible.utils.display import Display
 from ansible_collections.rebootless.patching.plugins.action import fleet_report
-from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, query, record, run_report
+from ansible_collections.rebootless.patching.plugins.plugin_utils import (
+    collector,
+    query,
+    record,
+    run_history,
+    run_report,
+)
 
 SPEC = {
     "decisions": {"type": "list", "elements": "dict"},
@@ -30,12 +36,30 @@ SPEC = {
 }
 
 
+# What a role that knows nothing of it leaves to the record.
+RECORDED = ("restarts", "drain", "preflight", "out")
+
+
 class Found(NamedTuple):
-    """What a report is made of: the hosts' decisions or results, the run, and what of the record could not be read."""
+    """What a report is made of: the hosts' decisions or results, the run, and what else the record says of it."""
 
     hosts: list[dict[str, Any]]
     about: Mapping[str, Any]
+    # What of the record could not be read.
     problems: list[str]
+    slots: Sequence[Mapping[str, Any]] = ()
+    previous: Mapping[str, Any] | None = None
+
+    def only(self, names: Collection[str]) -> Found:
+        """The same of these hosts alone."""
+        before = self.previous
+        if before is not None:
+            before = {**before, "results": [one for one in before["results"] if one["name"] in names]}
+        return self._replace(
+            hosts=[host for host in self.hosts if host["name"] in names],
+            slots=[slot for slot in self.slots if slot["host"] in names],
+            previous=before,
+        )
 
 
 class ActionModule(collector.SignalsAction):
@@ -65,8 +89,7 @@ class ActionModule(collector.SignalsAction):
         view = whole
         if arguments["query"]:
             chosen = {host["name"] for host in self.select(whole["hosts"], arguments["query"])}
-            shown = found._replace(hosts=[host for host in found.hosts if host["name"] in chosen])
-            view = self.document(kind, shown, arguments["query"])
+            view = self.document(kind, found.only(chosen), arguments["query"])
         if arguments["show"]:
             width = shutil.get_terminal_size((160, 24)).columns
             Display().display("\n" + run_report.terminal(view, width))
@@ -104,7 +127,14 @@ class ActionModule(collector.SignalsAction):
         }
         if kind == "plan":
             return run_report.plan(found.hosts, **facts)
-        return run_report.run(found.hosts, about=found.about, problems=found.problems, **facts)
+        return run_report.run(
+            found.hosts,
+            about=found.about,
+            problems=found.problems,
+            slots=found.slots,
+            previous=found.previous,
+            **facts,
+        )
 
     def gather(self, arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> Found:
         """The decisions or results from where the task says.
@@ -117,19 +147,29 @@ class ActionModule(collector.SignalsAction):
             return Found(self.decisions(arguments["decisions"], "decisions"), {}, [])
         if arguments["result_var"] is None and arguments["record"] is None:
             raise AnsibleActionFail(f"result_var: give it, or record{' or decisions' if kind == 'plan' else ''}.")
-        about: dict[str, Any] = {"id": arguments["run"] or "", "started_at": None, "ended_at": None}
-        results: dict[str, dict[str, Any]] = {}
-        problems: list[str] = []
+        found = Found([], {"id": arguments["run"] or "", "started_at": None, "ended_at": None}, [])
         if arguments["record"] is not None:
-            about, recorded, problems = self.recorded(arguments["record"], arguments["run"])
-            results = {one["name"]: one for one in recorded}
+            found = self.recorded(arguments["record"], arguments["run"])
+        results = {one["name"]: one for one in found.hosts}
         if arguments["result_var"] is not None:
-            # What a host itself holds is newer than its last line in the record.
-            results |= self.registered(arguments["result_var"], arguments["hosts"], variables)
+            held = self.registered(arguments["result_var"], arguments["hosts"], variables)
+            results |= {name: self.newer(name, one, results.get(name)) for name, one in held.items()}
         if kind == "plan":
             decided = [one["decision"] for one in results.values() if one["decision"] is not None]
-            return Found(self.decisions(decided, arguments["result_var"] or arguments["record"]), about, problems)
-        return Found(list(results.values()), about, problems)
+            where = arguments["result_var"] or arguments["record"]
+            return found._replace(hosts=self.decisions(decided, where))
+        return found._replace(hosts=list(results.values()))
+
+    @staticmethod
+    def newer(name: str, held: dict[str, Any] | None, recorded: dict[str, Any] | None) -> dict[str, Any]:
+        """What a host itself holds is newer than its last line in the record, which fills in what the host does not hold."""
+        if held is None:
+            # Lost before its first step; a host that was not let in has its end in the record.
+            if recorded is None or (recorded["outcome"] == "not_started" and recorded["failed"] is None):
+                return run_report.blank(name, "not_finished")
+            return recorded
+        extra = {key: recorded.get(key) for key in RECORDED if held[key] is None} if recorded else {}
+        return {**held, **extra}
 
     @staticmethod
     def decisions(given: Sequence[Mapping[str, Any]], where: str) -> list[dict[str, Any]]:
@@ -150,35 +190,40 @@ class ActionModule(collector.SignalsAction):
             found[str(one["name"])] = record.plain(one)
         return list(found.values())
 
-    @staticmethod
-    def recorded(path: str, run: str | None) -> tuple[dict[str, Any], list[dict[str, Any]], list[str]]:
-        """A run of the record, its last one when none is named, with the results of its hosts."""
+    @classmethod
+    def recorded(cls, path: str, run: str | None) -> Found:
+        """A run of the record, its last one when none is named, with the results of its hosts and of the run before it."""
         entries, problems = record.read(path)
         known = record.runs(entries)
         name = run or (known[-1] if known else "")
-        results = record.results(entries, name)
+        results, steps = record.results(entries, name), run_history.told(entries, name)
+        previous = run_history.previous(entries, name)
         for one in results:
+            for key, said in steps.get(one["name"], {}).items():
+                if one.get(key) is None:
+                    one[key] = said
+        for one in [*results, *(previous["results"] if previous else ())]:
             lacks = run_report.lacking(one["decision"]) if one["decision"] is not None else []
             if lacks:
                 problems.append(f"{path}: the decision on {one['name']} lacks {', '.join(lacks)}.")
                 one["decision"] = None
-        return record.about(entries, name), results, problems
+        return Found(results, record.about(entries, name), problems, run_history.slots(entries, name), previous)
 
     @staticmethod
     def registered(
         variable: str, hosts: Sequence[str] | None, variables: Mapping[str, Any]
-    ) -> dict[str, dict[str, Any]]:
-        """The results that the hosts hold in a variable, or that a host should hold and does not.
+    ) -> dict[str, dict[str, Any] | None]:
+        """The results that the hosts hold in a variable; None of a host that should hold one and does not.
 
         :raises AnsibleActionFail: what a host holds is no result and no decision
         """
         names = hosts if hosts is not None else [name for name in variables if variable in variables[name]]
-        found = {}
+        found: dict[str, dict[str, Any] | None] = {}
         for name in names:
             held = record.plain(variables.get(name, {}).get(variable))
             blank = run_report.blank(name, "not_finished")
             if held is None:
-                found[name] = blank
+                found[name] = None
                 continue
             if isinstance(held, dict) and isinstance(held.get("decision"), str):
                 held = {"decision": held}

@@ -14,8 +14,11 @@ description:
   - Reports the decisions on many hosts (a plan) or what became of the hosts in a run, as a table in the terminal, a
     self-contained HTML page, Markdown and JSON (schemas in docs/plan.schema.json and docs/run.schema.json of the collection).
   - For each host it says what is installed, what is put off until when, what is refused and why, which restart is due and
-    which updates force it, which answers were missing and how to get them; of a run also what is proved by the state
-    before and after, and whether the host has restarted.
+    which updates force it, whose consent it has, which answers were missing and how to get them; of a run also what is
+    proved by the state before and after, and whether the host has restarted.
+  - For the fleet it lists what is put off and how long it has been missing. With O(record) it also tells which hosts were left out of
+    service, who was out of service when, the restarts with reason and consent, the waves, and what is different from the last run of
+    the same playbook.
   - Decides nothing. Runs on the controller alone and contacts no host.
   - Fails after everything is written when a host could not be asked or did not end well, so that the exit status tells.
 options:
@@ -36,7 +39,8 @@ options:
     description:
       - The host variable that holds what is to be reported; a decision, the registered result of
         M(rebootless.patching.updates_info), or what role P(rebootless.patching.hotpatch#role) sets as C(hotpatch_result).
-      - With O(record) too it goes before the record, which then tells of the hosts that did not get so far.
+      - With O(record) too it goes before the record, which then tells what it does not say, and of the hosts that did not get so far.
+      - A host of O(hosts) that holds nothing and of which nothing is recorded has failed, as C(not_finished).
     type: str
   hosts:
     description: Names of the hosts whose O(result_var) is reported; every host that has it when not given.
@@ -107,7 +111,7 @@ files:
   type: dict
   sample: {html: ./rebootless-run/run.html, json: ./rebootless-run/run.json, md: ./rebootless-run/run.md}
 failed_hosts:
-  description: Names of the hosts that could not be asked or did not end well.
+  description: Names of the hosts that could not be asked, did not end well, or were left out of service.
   returned: always
   type: list
   elements: str

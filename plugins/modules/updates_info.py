@@ -27,7 +27,11 @@ options:
     type: dict
   consent:
     description:
-      - What you say to a restart. V(true), V(false), or V(null) for nothing said.
+      - What you say to a restart.
+      - V(true), V(false), or V(null) for nothing said; also as the texts C(true), C(false), C(null) and an empty one, which
+        C(-e) and surveys send.
+      - Or a mapping of C(agreed) (V(true) or V(false), required), C(ticket), C(approver) (texts) and C(expires), a time, ISO 8601 with a zone.
+        From then on it counts as V(false).
       - Without V(true) nothing that restarts the host is ever decided to be installed.
     type: raw
   restart_answer:
@@ -118,7 +122,8 @@ decision:
     - The decision on the host. Its keys are the same whatever the outcome.
     - C(decision) is one of V(nothing), V(install_without_restart), V(restart_due), V(wait_for_window), V(blocked), V(unknown).
     - C(install), C(put_off), C(refuse) and C(blocked) list the ids of the offers; each offer is in exactly one of them.
-    - C(restart) says C(due), C(now), C(by), C(window), the C(offers) that force it, C(why) and the C(consent) given.
+    - C(restart) says C(due), C(now), C(by), C(window), the C(offers) that force it, C(why), the C(consent) given,
+      and in C(consent_by) its C(ticket), C(approver) and C(expires), or null when none of them was given.
     - C(exposure) is C(seconds), C(since) and C(offers) of the oldest wanted security update that is not in effect.
     - C(missing) lists the answers that the decision lacks, each with C(what), C(why) and C(fix).
     - C(stale_when) is what the decision rests on; M(rebootless.patching.install_updates) refuses when it has changed.

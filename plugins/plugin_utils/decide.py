@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from ansible_collections.rebootless.patching.plugins.plugin_utils import exposure, offers, pending_reboot, status
+from ansible_collections.rebootless.patching.plugins.plugin_utils.consent import Consent
 from ansible_collections.rebootless.patching.plugins.plugin_utils.offers import Offer
 from ansible_collections.rebootless.patching.plugins.plugin_utils.policy import CATEGORIES, Policy
 from ansible_collections.rebootless.patching.plugins.plugin_utils.releases import ReleaseTable, revision
@@ -261,7 +262,7 @@ def _restart(case: Case, rulings: Collection[Ruling]) -> Restart:
     good_time = windows.always or (open_now is not None and reached)
     calm = windows.blackout(case.now) is None and case.signals.flag("agent_busy") is not True
     ready = pending or any(one.code == "waits_for_restart" for one in waiting)
-    restart.now = restart.due and ready and case.consent is True and good_time and calm
+    restart.now = restart.due and ready and case.consent.at(case.now) is True and good_time and calm
     restart.why = _why_restart(case, restart, pending)
     return restart
 
@@ -285,11 +286,22 @@ def _why_restart(case: Case, restart: Restart, pending: bool) -> str:
         what = f"{names} must be in effect by {in_words(by)}."
         if by < case.now:
             what = f"{names} had to be in effect by {in_words(by)}: overdue."
-    if case.policy.windows.always:
-        return what
-    if restart.window is None:
-        return f"{what} No window lies ahead within a year."
-    return f"{what} The window for it: {in_words(restart.window.start)} to {in_words(restart.window.end)}."
+    if not case.policy.windows.always:
+        window = restart.window
+        what += (
+            f" The window for it: {in_words(window.start)} to {in_words(window.end)}."
+            if window
+            else " No window lies ahead within a year."
+        )
+    return f"{what} {_consent_over(case, restart)}".rstrip()
+
+
+def _consent_over(case: Case, restart: Restart) -> str:
+    """That the consent has expired, or will have before its window opens; empty when it holds."""
+    until, window = case.consent.expires, restart.window
+    if case.consent.at(case.now) is True and until and window and until <= window.start:
+        return f"The consent expires at {in_words(until)}, before that window opens."
+    return case.consent.words(case.now)
 
 
 def _ruling(case: Case, offer: Offer) -> Ruling:
@@ -444,20 +456,22 @@ def decide(
     *,
     azure: object = None,
     problem: Mapping[str, object] | None = None,
-    consent: bool | None = None,
+    consent: Consent | bool | None = None,
     remembered: Mapping[str, object] | None = None,
     classes: Collection[str] = pending_reboot.DEFAULT_CLASSES,
 ) -> dict[str, Any]:
     """The decision on a host and on each of its offers, as plain JSON; the same keys whatever the outcome.
 
     `signals` are those of windows_signals_info and windows_offers_info together; None when the host was not reached.
-    `consent` is what the administrator says to a restart: true, false, or None for not said. `remembered` is the
-    `memory` of the last decision on this host: without it an update that supersedes another counts from its own day.
+    `consent` is what the administrator says to a restart: a Consent, or plainly true, false, or None for not said.
+    `remembered` is the `memory` of the last decision on this host: without it an update that supersedes another counts
+    from its own day.
     """
+    said = consent if isinstance(consent, Consent) else Consent(consent)
     host = status.host_status(name, signals, problem, releases, now, azure=azure, classes=classes)
     given = Signals(signals)
     read = offers.read(given)
-    case = Case(now, policy, releases, given, host, consent, remembered or {}, read)
+    case = Case(now, policy, releases, given, host, said, remembered or {}, read)
     rulings = [] if isinstance(read, Unknown) else [_ruling(case, offer) for offer in read.known]
     restart = _restart(case, rulings)
     if restart.now:
@@ -493,7 +507,8 @@ def decide(
             "window": _window(restart.window),
             "offers": [one.offer.id for one in restart.forced_by],
             "why": restart.why,
-            "consent": consent,
+            "consent": said.at(now),
+            "consent_by": said.by,
         },
         "exposure": exposure.of(case, rulings),
         "pending": host["pending"],

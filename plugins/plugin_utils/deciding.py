@@ -11,6 +11,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, decide
 from ansible_collections.rebootless.patching.plugins.plugin_utils.collector import Answer
+from ansible_collections.rebootless.patching.plugins.plugin_utils.consent import Consent
 from ansible_collections.rebootless.patching.plugins.plugin_utils.policy import Policy
 from ansible_collections.rebootless.patching.plugins.plugin_utils.policy_error import PolicyError
 from ansible_collections.rebootless.patching.plugins.plugin_utils.releases import ReleaseTable
@@ -25,21 +26,17 @@ SPEC = {
     "release_table_extend": {"type": "path"},
     "search_timeout": {"type": "int", "default": 600},
 }
-NOT_SAID = ("", "null", "none", "~")
-YES, NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
-def consent(value: object, option: str = "consent") -> bool | None:
-    """What the administrator says to a restart: yes, no, or nothing (an AWX survey sends texts).
+def consent(value: object) -> Consent:
+    """What the administrator says to a restart.
 
-    :raises AnsibleActionFail: naming the option, the value and what is allowed
+    :raises AnsibleActionFail: naming the key, the value and what is allowed
     """
-    word = "null" if value is None else str(value).strip().lower()
-    if word in NOT_SAID:
-        return None
-    if word not in YES + NO:
-        raise AnsibleActionFail(f"{option}: {value!r} is no consent; give true, false or null.")
-    return word in YES
+    try:
+        return Consent.load(value)
+    except PolicyError as error:
+        raise AnsibleActionFail(str(error)) from None
 
 
 def policy(given: object, task_vars: Mapping[str, Any]) -> Policy:
@@ -83,7 +80,7 @@ class DecidingAction(collector.SignalsAction):
         now: datetime,
         *,
         azure: object,
-        agreed: bool | None,
+        agreed: Consent,
         remembered: Mapping[str, object] | None = None,
     ) -> dict[str, Any]:
         """The core's decision on this host."""

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ansible_collections.rebootless.patching.plugins.plugin_utils import calendar, offers
+from ansible_collections.rebootless.patching.plugins.plugin_utils.consent import Consent
 from ansible_collections.rebootless.patching.plugins.plugin_utils.offers import Offer, Offers, RestartClass
 from ansible_collections.rebootless.patching.plugins.plugin_utils.policy import Policy
 from ansible_collections.rebootless.patching.plugins.plugin_utils.releases import BASELINES, Release, ReleaseTable
@@ -73,7 +74,7 @@ class Case:
     releases: ReleaseTable
     signals: Signals
     host: Mapping[str, Any]
-    consent: bool | None
+    consent: Consent
     memory: Mapping[str, object]
     offered: Offers | Unknown
 

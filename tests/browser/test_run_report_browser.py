@@ -11,7 +11,15 @@ from typing import Any
 
 import chromium
 import pytest
-from ansible_collections.rebootless.patching.plugins.plugin_utils import report_parts, run_report
+from ansible_collections.rebootless.patching.plugins.plugin_utils import (
+    report_parts,
+    run_host,
+    run_page,
+    run_report,
+    run_timeline,
+    run_view,
+    run_words,
+)
 from chromium import BEYOND, CONTRAST, WIDTHS, drain, head, look, names
 from selenium import webdriver
 from selenium.webdriver.common.by import By
@@ -19,13 +27,15 @@ from selenium.webdriver.support.select import Select
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit" / "plugins" / "plugin_utils"))
 examples: Any = __import__("run_examples")
+rolling: Any = __import__("run_rolling")
 FACTS: dict[str, Any] = {"generated_at": "2026-09-20T22:15:00Z", "version": "0.2.0"}
 PROBLEM = "/var/lib/rebootless/record.jsonl line 91: cut off after 40 bytes."
 DOCUMENTS = {
     "plan": run_report.plan(examples.decisions(), **FACTS),
     "run": run_report.run(examples.results(), about=examples.ABOUT, problems=[PROBLEM], **FACTS),
 }
-WORDS = {"plan": ("decision", run_report.DECISIONS), "run": ("outcome", run_report.OUTCOMES)}
+ROLLING = rolling.document()
+WORDS = {"plan": ("decision", run_words.DECISIONS), "run": ("outcome", run_words.OUTCOMES)}
 both = pytest.mark.parametrize("kind", ["plan", "run"])
 
 
@@ -62,7 +72,7 @@ def words_of(kind: str, word: str) -> dict[str, str]:
     """The hosts of the JSON with one of their words."""
     if kind == "plan":
         return {one["name"]: one[word] for one in DOCUMENTS[kind]["hosts"]}
-    decided = {one["name"]: one["decision"] or run_report.NO_DECISION for one in DOCUMENTS[kind]["hosts"]}
+    decided = {one["name"]: one["decision"] or run_host.NO_DECISION for one in DOCUMENTS[kind]["hosts"]}
     if word == "outcome":
         return {one["name"]: one[word] for one in DOCUMENTS[kind]["hosts"]}
     return {name: one[word] for name, one in decided.items()}
@@ -110,7 +120,7 @@ def test_what_needs_hands_stands_before_the_hosts(page: webdriver.Chrome, kind: 
 def test_sorts_by_every_column_in_both_directions(page: webdriver.Chrome, kind: str) -> None:
     word = WORDS[kind][0]
     assert head(page, word).get_attribute("aria-sort") == "ascending"
-    for key, _title in run_report.COLUMNS[kind]:
+    for key, _title in run_page.COLUMNS[kind]:
         button = head(page, key).find_element(By.TAG_NAME, "button")
         button.click()
         if head(page, key).get_attribute("aria-sort") == "descending":
@@ -125,7 +135,7 @@ def test_sorts_by_every_column_in_both_directions(page: webdriver.Chrome, kind: 
     head(page, "name").find_element(By.TAG_NAME, "button").click()
     assert names(page) == sorted(names(page))
     head(page, "install").find_element(By.TAG_NAME, "button").click()
-    counts = {view.name: len(view.kbs) for view in run_report.views(DOCUMENTS[kind])}
+    counts = {view.name: len(view.kbs) for view in run_view.views(DOCUMENTS[kind])}
     known = [counts[name] for name in names(page) if counts[name]]
     assert known == sorted(known)
     assert counts[names(page)[-1]] == 0
@@ -202,7 +212,7 @@ def test_phone_shows_cards_and_sorts(page: webdriver.Chrome, kind: str) -> None:
     cell = page.find_element(By.CSS_SELECTOR, "tbody.host td[data-label='Left out']")
     assert page.execute_script("return getComputedStyle(arguments[0], '::before').content", cell) == '"Left out"'
     order = Select(page.find_element(By.ID, "order"))
-    assert {one.get_attribute("value") for one in order.options} == {key for key, _title in run_report.COLUMNS[kind]}
+    assert {one.get_attribute("value") for one in order.options} == {key for key, _title in run_page.COLUMNS[kind]}
     order.select_by_value("name")
     assert names(page) == sorted(names(page))
 
@@ -246,7 +256,7 @@ def test_table_keeps_its_meaning(page: webdriver.Chrome, kind: str) -> None:
         look(page, width=width)
         tree = page.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
         roles = [node["role"]["value"] for node in tree if not node["ignored"]]
-        assert roles.count("columnheader") == len(run_report.COLUMNS[kind])
+        assert roles.count("columnheader") == len(run_page.COLUMNS[kind])
         assert roles.count("rowheader") >= len(DOCUMENTS[kind]["hosts"])
         unnamed = [
             node
@@ -256,3 +266,101 @@ def test_table_keeps_its_meaning(page: webdriver.Chrome, kind: str) -> None:
             and not node.get("name", {}).get("value")
         ]
         assert unnamed == []
+
+
+# --- a rolling run -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def rolled(browser: webdriver.Chrome, tmp_path: Path) -> Iterator[webdriver.Chrome]:
+    """The report of a rolling run over 24 hosts; afterwards nothing was fetched and nothing complained."""
+    file = tmp_path / "rolling.html"
+    file.write_text(run_report.html(ROLLING), encoding="utf-8")
+    look(browser)
+    drain(browser)
+    browser.get(file.as_uri())
+    yield browser
+    look(browser)
+    assert drain(browser) <= {file.as_uri()}
+    assert [entry["message"] for entry in browser.get_log("browser")] == []
+
+
+# Edges of the drawn bars of a row, in percent of the picture.
+EDGES = """
+const picture = arguments[0].querySelector(".bars svg").getBoundingClientRect();
+return [...arguments[0].querySelectorAll(arguments[1])].map((one) => one.getBoundingClientRect())
+  .map((one) => [one.left, one.right].map((at) => 100 * (at - picture.left) / picture.width));
+"""
+
+
+def test_what_is_left_out_stands_first(rolled: webdriver.Chrome) -> None:
+    notice = rolled.find_element(By.ID, "out")
+    assert [one.text for one in notice.find_elements(By.TAG_NAME, "b")] == [rolling.KEPT, rolling.LOST]
+    assert notice.location["y"] < rolled.find_element(By.CLASS_NAME, "charts").location["y"]
+    assert names(rolled)[:2] == [rolling.KEPT, rolling.LOST]
+    assert "2 hosts left out of service." in rolled.find_element(By.TAG_NAME, "header").text
+    assert rolled.title.startswith("2 OUT OF SERVICE.")
+
+
+@pytest.mark.parametrize("width", [390, 1400])
+def test_bars_lie_where_the_times_say(rolled: webdriver.Chrome, width: int) -> None:
+    look(rolled, width=width)
+    line = ROLLING["timeline"]
+    whole = run_timeline.seconds(line["from"], line["to"])
+    rows = {
+        row.find_element(By.TAG_NAME, "th").text.split()[0]: row
+        for row in rolled.find_elements(By.CSS_SELECTOR, ".slots tbody tr")
+    }
+    assert len(rows) == len(line["slots"])
+    for slot in line["slots"]:
+        row = rows[slot["host"]]
+        spans = [[span["from"], span["to"] or line["to"]] for span in slot["out"]]
+        wanted = [[100 * run_timeline.seconds(line["from"], time) / whole for time in span] for span in spans]
+        drawn = rolled.execute_script(EDGES, row, ".outage")
+        assert drawn == [pytest.approx(edges, abs=1.5) for edges in wanted]
+        assert len(rolled.execute_script(EDGES, row, "path.restarts")) == len(slot["restarts"])
+        open_ones = row.find_elements(By.CSS_SELECTOR, ".outage.open")
+        # Without any colour an open bar is told from a closed one: by its outline and in words.
+        assert len(open_ones) == sum(span["to"] is None for span in slot["out"])
+        assert ("NOT BACK" in row.text) is bool(open_ones)
+        assert all(one.value_of_css_property("fill") == "none" for one in open_ones)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_part_of_a_rolling_run_is_wider_than_the_screen(rolled: webdriver.Chrome, width: int) -> None:
+    look(rolled, width=width)
+    rolled.find_element(By.ID, "unfold").click()
+    assert rolled.execute_script("return [document.documentElement.scrollWidth, innerWidth]") == [width, width]
+    assert rolled.execute_script(BEYOND) == []
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [390, 1400])
+def test_text_of_a_rolling_run_has_contrast(rolled: webdriver.Chrome, width: int, dark: bool) -> None:
+    look(rolled, width=width, dark=dark)
+    rolled.find_element(By.ID, "unfold").click()
+    assert rolled.execute_script(CONTRAST)["poor"] == []
+
+
+def test_the_timeline_is_a_table_for_all(rolled: webdriver.Chrome) -> None:
+    for width in (390, 1400):
+        look(rolled, width=width)
+        tree = rolled.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+        seen = [node for node in tree if not node["ignored"]]
+        assert (
+            len([node for node in seen if node["role"]["value"] == "table" and "Who was out" in node["name"]["value"]])
+            == 1
+        )
+        heads = {node["name"]["value"] for node in seen if node["role"]["value"] == "rowheader"}
+        assert {f"{slot['host']} wave {slot['wave']}" for slot in ROLLING["timeline"]["slots"]} <= heads
+
+
+def test_a_long_timeline_rolls_by_the_keyboard(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    slots = [{**slot, "host": f"{slot['host']}-{number}"} for number in (1, 2) for slot in ROLLING["timeline"]["slots"]]
+    doc = {**ROLLING, "timeline": {**ROLLING["timeline"], "slots": slots}}
+    (tmp_path / "long.html").write_text(run_report.html(doc), encoding="utf-8")
+    look(browser)
+    browser.get((tmp_path / "long.html").as_uri())
+    roll = browser.find_element(By.CLASS_NAME, "roll")
+    assert roll.get_attribute("tabindex") == "0"
+    assert browser.execute_script("return arguments[0].scrollHeight > arguments[0].clientHeight", roll)

@@ -25,6 +25,7 @@ from ansible_collections.rebootless.patching.plugins.plugin_utils import record,
 ROOT = Path(__file__).resolve().parents[4]
 sys.path.insert(0, str(ROOT / "tests" / "unit" / "plugins" / "plugin_utils"))
 examples: Any = __import__("run_examples")
+rolling: Any = __import__("run_rolling")
 NOW = datetime(2026, 9, 20, 20, 0, 2, tzinfo=UTC)
 WEB = "ber-web-01.corp.example"
 
@@ -154,6 +155,75 @@ def test_what_a_host_holds_goes_before_the_record_which_tells_of_the_others(tmp_
     assert len(doc["hosts"]) == 11
     assert doc["run"]["id"] == "r1"
     assert [one["words"] for one in doc["hosts"] if one["name"] == WEB] == [["Newer."]]
+
+
+def test_rolling_run_of_a_record(tmp_path: Path) -> None:
+    path = tmp_path / "record.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in rolling.entries()))
+    result = act({"kind": "run", "dest": str(tmp_path), "record": str(path)})
+    doc, expected = read(tmp_path, "run"), rolling.document()
+    for key in ("timeline", "comparison", "summary", "put_off", "hosts"):
+        assert doc[key] == expected[key], key
+    assert result["failed_hosts"] == [rolling.KEPT, rolling.LOST]
+    # The run before has none before it.
+    act({"kind": "run", "dest": str(tmp_path), "record": str(path), "run": rolling.BEFORE})
+    doc = read(tmp_path, "run")
+    assert (doc["timeline"], doc["comparison"]) == (None, None)
+
+
+def test_query_chooses_the_slots_and_the_hosts_of_the_run_before(tmp_path: Path) -> None:
+    path = tmp_path / "record.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in rolling.entries()))
+    act({"kind": "run", "dest": str(tmp_path), "record": str(path), "query": "[?wave==`1`]"})
+    assert len(read(tmp_path, "run")["timeline"]["slots"]) == 22
+    marked = (tmp_path / "run.md").read_text()
+    assert "hosts exposed then 2, now 2" in marked
+    assert "not in this run" not in marked
+    assert rolling.LOST not in marked
+
+
+def test_what_a_role_does_not_know_comes_from_the_record(tmp_path: Path) -> None:
+    path = tmp_path / "record.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in rolling.entries()))
+    known = {one["name"]: one for one in rolling.document()["hosts"]}
+    names = (rolling.TWICE, rolling.LOST, rolling.NAMES[0])
+    keys = ("name", "decision", "install", "verify", "restart", "outcome", "words", "next_step", "failed")
+    held = {name: {"found": {key: known[name][key] for key in keys}} for name in names}
+    held[rolling.NAMES[0]]["found"] |= {"restarts": [], "out": True, "drain": {"state": "drained", "why": "Newer."}}
+    arguments = {"kind": "run", "dest": str(tmp_path), "result_var": "found", "record": str(path)}
+    act({**arguments, "hosts": list(rolling.NAMES)}, held)
+    hosts = {one["name"]: one for one in read(tmp_path, "run")["hosts"]}
+    for name in names[:2]:
+        assert hosts[name] == known[name]
+    newest = hosts[rolling.NAMES[0]]
+    assert (newest["out"], newest["drain"]["why"], newest["preflight"]) == (
+        True,
+        "Newer.",
+        known[rolling.NAMES[0]]["preflight"],
+    )
+    # What a host does not hold is as the record has it; one that began nothing was lost.
+    assert hosts[rolling.KEPT] == known[rolling.KEPT]
+    assert {hosts[name]["outcome"] for name in rolling.NOT_STARTED} == {"not_finished"}
+
+
+def test_host_that_was_not_let_in_has_not_failed(tmp_path: Path) -> None:
+    end = {"outcome": "not_started", "words": ["The file stop is there."], "next_step": "Take it out.", "failed": False}
+    for host, step, data in ((None, "run_started", {"hosts": ["a", "b"]}), ("a", "host_finished", end)):
+        record.append(tmp_path / "r", record.entry("r1", step, host, data, NOW))
+    arguments = {"kind": "run", "dest": str(tmp_path), "record": str(tmp_path / "r"), "result_var": "found"}
+    assert act({**arguments, "hosts": ["a", "b"]})["failed_hosts"] == ["b"]
+    assert [one["outcome"] for one in read(tmp_path, "run")["hosts"]] == ["not_started", "not_finished"]
+
+
+def test_broken_decision_of_the_run_before_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "record.jsonl"
+    lines = rolling.entries()
+    next(line for line in lines if line["step"] == "decided")["data"] = {"decision": "nothing"}
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    act({"kind": "run", "dest": str(tmp_path), "record": str(path)})
+    doc = read(tmp_path, "run")
+    assert doc["problems"][0].startswith(f"{path}: the decision on {rolling.NAMES[0]} lacks name, reached, ")
+    assert doc["comparison"]["exposed"]["then"] == 22
 
 
 def test_secrets_are_in_no_report(tmp_path: Path) -> None:

@@ -176,6 +176,7 @@ def decision(name: str, word: str, *offers: Json, **changes: Any) -> Json:
             "offers": [one["id"] for one in waits],
             "why": f"{waits[0]['kb']} must be in effect by {by}." if waits else None,
             "consent": None,
+            "consent_by": None,
         },
         "exposure": {
             "seconds": 1_047_600 if open_ones else None,
@@ -201,6 +202,9 @@ def decision(name: str, word: str, *offers: Json, **changes: Any) -> Json:
     return {**found, **copy.deepcopy(changes)}
 
 
+BY = {"ticket": "CHG-4711", "approver": "Ada Lovelace", "expires": "2026-09-21T06:00:00Z"}
+
+
 def due(why: str, *offers: str, consent: bool | None, now: bool = False, by: str = "2026-09-22T17:00:00Z") -> Json:
     """A restart that is due."""
     return {
@@ -211,6 +215,7 @@ def due(why: str, *offers: str, consent: bool | None, now: bool = False, by: str
         "offers": [IDS[name] for name in offers],
         "why": why,
         "consent": consent,
+        "consent_by": BY if consent else None,
     }
 
 

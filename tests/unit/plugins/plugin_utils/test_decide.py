@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.rebootless.patching.plugins.plugin_utils import decide, exposure, offers
+from ansible_collections.rebootless.patching.plugins.plugin_utils.consent import Consent
 from ansible_collections.rebootless.patching.plugins.plugin_utils.policy import CATEGORIES, Policy
 from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import UNKNOWN
 from healthy import S22_AZURE, S25_ARC, W11_25H2, healthy
@@ -68,7 +69,7 @@ def host(month: Raw, *offered: Raw, product: str = S25_ARC, **changes: object) -
     return healthy(product, **{**month, **asked, **changes})
 
 
-def judge(raw: object, now: datetime, consent: bool | None = None, **policy: object) -> Decision:
+def judge(raw: object, now: datetime, consent: Consent | bool | None = None, **policy: object) -> Decision:
     """The decision, which has to be plain JSON."""
     made = decide.decide("host", raw, TABLE, Policy.load(policy), now, consent=consent)
     assert json.loads(json.dumps(made)) == made
@@ -76,13 +77,13 @@ def judge(raw: object, now: datetime, consent: bool | None = None, **policy: obj
 
 
 def july(
-    consent: bool | None = None, now: datetime = JULY_NOW, changes: Raw | None = None, **policy: object
+    consent: Consent | bool | None = None, now: datetime = JULY_NOW, changes: Raw | None = None, **policy: object
 ) -> Decision:
     """A host of June 2026 that is offered the baseline of July, which the hotpatch of 2026-08-11 needs."""
     return judge(host(JULY, offer(JULY_KB), **(changes or {})), now, consent, **policy)
 
 
-def august(one: Raw, now: datetime = AUGUST_NOW, consent: bool | None = None, **policy: object) -> Decision:
+def august(one: Raw, now: datetime = AUGUST_NOW, consent: Consent | bool | None = None, **policy: object) -> Decision:
     """A host on the baseline of July 2026 that is offered one update in August, a hotpatch month."""
     return judge(host(AUGUST, one), now, consent, **policy)
 
@@ -133,6 +134,7 @@ def test_decision_on_a_hotpatch() -> None:
         "offers": [],
         "why": None,
         "consent": None,
+        "consent_by": None,
     }
     assert made["missing"] == []
     assert made["window"] == {"current": None, "following": None}
@@ -906,6 +908,70 @@ def test_restart_now_without_windows(consent: bool | None, now: bool) -> None:
     made = july(consent, max_wait={"critical": "20d"})
     assert (made["restart"]["due"], made["restart"]["now"], made["restart"]["window"]) == (True, now, None)
     assert bool(made["install"]) is now
+
+
+CONSENT = {"agreed": True, "ticket": "CHG-1", "approver": "Ada"}
+AT_NOON, IN_WINDOW = at("2026-08-09 12:00"), at("2026-08-09 23:00")
+WINDOW_WORDS = "The window for it: 2026-08-09 22:00 UTC to 2026-08-10 02:00 UTC."
+
+
+@pytest.mark.parametrize(
+    ("now", "expires", "restarts", "said", "words"),
+    [
+        (IN_WINDOW, None, True, True, ""),
+        (IN_WINDOW, "2026-08-09T23:00:01Z", True, True, ""),
+        (
+            IN_WINDOW,
+            "2026-08-09T23:00:00Z",
+            False,
+            False,
+            " The consent (CHG-1 by Ada) expired at 2026-08-09 23:00 UTC and counts as no.",
+        ),
+        (AT_NOON, "2026-08-09T22:00:01Z", False, True, ""),
+        (
+            AT_NOON,
+            "2026-08-09T22:00:00Z",
+            False,
+            True,
+            " The consent expires at 2026-08-09 22:00 UTC, before that window opens.",
+        ),
+        (
+            AT_NOON,
+            "2026-08-09T12:00:00Z",
+            False,
+            False,
+            " The consent (CHG-1 by Ada) expired at 2026-08-09 12:00 UTC and counts as no.",
+        ),
+    ],
+)
+def test_consent_that_expires(now: datetime, expires: str | None, restarts: bool, said: bool, words: str) -> None:
+    consent = Consent.load({**CONSENT, "expires": expires})
+    made = july(consent, now, windows=[SUNDAYS])
+    restart = made["restart"]
+    assert (restart["due"], restart["now"], restart["consent"]) == (True, restarts, said)
+    assert restart["consent_by"] == {"ticket": "CHG-1", "approver": "Ada", "expires": expires}
+    assert restart["why"].endswith(WINDOW_WORDS + words)
+    assert bool(made["install"]) is restarts
+    if not said:
+        assert words in made["summary"]
+
+
+def test_consent_that_has_expired_is_said_without_windows_and_where_no_restart_is_owed_nothing_is_said() -> None:
+    over = Consent.load({"agreed": True, "expires": "2026-07-15T12:00:00Z"})
+    made = july(over, max_wait={"critical": "20d"})
+    assert (made["restart"]["now"], made["restart"]["consent"]) == (False, False)
+    assert made["restart"]["why"] == (
+        "KB5099536 must be in effect by 2026-08-03 17:00 UTC. "
+        "The consent expired at 2026-07-15 12:00 UTC and counts as no."
+    )
+    quiet = august(HOT, consent=over)
+    assert (quiet["restart"]["consent"], quiet["restart"]["why"]) == (False, None)
+
+
+def test_refused_consent_keeps_its_ticket() -> None:
+    made = july(Consent.load({"agreed": False, "ticket": "CHG-2"}), IN_WINDOW, windows=[SUNDAYS])
+    assert (made["restart"]["now"], made["restart"]["consent"]) == (False, False)
+    assert made["restart"]["consent_by"] == {"ticket": "CHG-2", "approver": None, "expires": None}
 
 
 def test_overdue_in_any_window() -> None:

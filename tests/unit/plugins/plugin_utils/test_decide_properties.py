@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from ansible_collections.rebootless.patching.plugins.plugin_utils import calendar, decide, releases
+from ansible_collections.rebootless.patching.plugins.plugin_utils.consent import Consent
 from ansible_collections.rebootless.patching.plugins.plugin_utils.policy import CATEGORIES, Policy
 from ansible_collections.rebootless.patching.plugins.plugin_utils.windows import Window, Windows
 from healthy import PRODUCTS, S22_AZURE, S25_ARC, S25_AZURE, healthy
@@ -158,7 +159,7 @@ class Host(NamedTuple):
     raw: Any
     now: datetime
     policy: Policy
-    consent: bool | None
+    consent: Consent | bool | None
 
     def decide(self, raw: object = None, **other: Any) -> Decision:
         """The decision on it, or on the same host with other signals."""
@@ -311,6 +312,11 @@ def test_consent_and_nothing_else_lets_it_restart(seed: int) -> None:
         unsaid, refused = host.decide(consent=None), host.decide(consent=False)
         assert (unsaid["restart"].pop("consent"), refused["restart"].pop("consent")) == (None, False)
         assert unsaid == refused
+        expired = Consent(True, expires=host.now)
+        over = json.loads(json.dumps(host.decide(consent=expired)).replace(f" {expired.words(host.now)}", ""))
+        assert (over["restart"].pop("consent"), over["restart"].pop("consent_by")["ticket"]) == (False, None)
+        assert refused["restart"].pop("consent_by") is None
+        assert over == refused
         agreed = host.decide(consent=True)
         assert set(unsaid["install"]) <= set(agreed["install"])
         assert agreed["restart"]["due"] is unsaid["restart"]["due"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,16 @@ from typing import Any
 import jsonschema
 import pytest
 import run_examples as examples
-from ansible_collections.rebootless.patching.plugins.plugin_utils import decide, policy, report_parts, run_report
+from ansible_collections.rebootless.patching.plugins.plugin_utils import (
+    decide,
+    policy,
+    report_parts,
+    run_host,
+    run_report,
+    run_totals,
+    run_view,
+    run_words,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from realistic import NOW, TABLE
@@ -38,14 +48,14 @@ def run(results: list[Json] | None = None, **changes: Any) -> Json:
     return run_report.run(examples.results() if results is None else results, **given_to)
 
 
-def view(result: Json) -> run_report.View:
+def view(result: Json) -> run_view.View:
     """A host of a run as it is shown."""
-    return run_report.views(run([result]))[0]
+    return run_view.views(run([result]))[0]
 
 
-def planned(decision: Json) -> run_report.View:
+def planned(decision: Json) -> run_view.View:
     """A host of a plan as it is shown."""
-    return run_report.views(plan([decision]))[0]
+    return run_view.views(plan([decision]))[0]
 
 
 def renderings(doc: Json) -> list[str]:
@@ -103,10 +113,10 @@ def test_schema_is_a_schema_and_describes_every_property(kind: str) -> None:
 def test_both_schemas_say_the_same_of_a_decision() -> None:
     shared = SCHEMAS["plan"]["$defs"]
     assert {name: SCHEMAS["run"]["$defs"][name] for name in shared} == shared
-    assert set(shared["decision"]["enum"]) == set(run_report.DECISIONS) == set(run_report.DECISION_ORDER)
-    assert set(decide.DECISIONS) == set(run_report.DECISIONS)
-    assert set(decide.OFFER_DECISIONS) == set(run_report.OFFER_DECISIONS)
-    assert set(run_report.OUTCOMES) == set(run_report.OUTCOME_ORDER)
+    assert set(shared["decision"]["enum"]) == set(run_words.DECISIONS) == set(run_words.DECISION_ORDER)
+    assert set(decide.DECISIONS) == set(run_words.DECISIONS)
+    assert set(decide.OFFER_DECISIONS) == set(run_words.OFFER_DECISIONS)
+    assert set(run_words.OUTCOMES) == set(run_words.OUTCOME_ORDER)
 
 
 def test_documents_are_valid_sorted_and_survive_json() -> None:
@@ -173,6 +183,7 @@ def test_plan_is_counted() -> None:
             "unknown": 1,
         },
         "offers": {"install": 8, "put_off": 4, "refuse": 1, "blocked": 3},
+        "put_off": {"updates": 2, "hosts": 3, "longest": 1_047_600},
         "restarts": {"due": 2, "agreed": 1, "now": 1},
         "exposure": {
             "hosts": 6,
@@ -198,7 +209,8 @@ def test_run_is_counted() -> None:
         "not_finished": 1,
     }
     assert summary["updates"] == {"installed": 7, "failed": 1, "still_installing": 0, "unknown": 0, "reoffered": 0}
-    assert summary["restarts"] == {"due": 2, "agreed": 1, "now": 1, "done": 2, "unproved": 0, "unasked": 1}
+    assert summary["restarts"] == {"due": 2, "agreed": 1, "now": 1, "made": 1, "done": 2, "unproved": 0, "unasked": 1}
+    assert (summary["out"], summary["waves"]) == (0, [])
     assert (summary["hosts"], summary["reached"], summary["exposure"]["unknown"]) == (11, 8, 3)
 
 
@@ -220,7 +232,7 @@ def test_words_that_nobody_knows_are_counted_and_stand_last_in_the_counts() -> N
     assert run_report.failed(doc) == ["a", "c"]
     page = Page(run_report.html(doc))
     first = next(attrs for tag, attrs in page.tags if tag == "tbody")
-    assert (first["data-host"], first["data-outcome"], first["data-key-outcome"]) == ("a", "zap", "0")
+    assert (first["data-host"], first["data-outcome"], first["data-key-outcome"]) == ("a", "zap", "1")
     assert "zap" in page.text
 
 
@@ -359,9 +371,9 @@ def test_restarted_by_its_boot_times(decided: str | None, install: Any, restart:
         install=install,
         restart=restart and {**dict.fromkeys(keys), **restart},
     )
-    assert run_report.restarted(host) is said
+    assert run_host.restarted(host) is said
     surprise = said is True and not (restart and restart["done"] is not False)
-    assert run_report.unasked(host, said) is surprise
+    assert run_host.unasked(host, said) is surprise
     restarts = run([host])["summary"]["restarts"]
     assert restarts["done"] == (said is True)
     assert restarts["unasked"] == surprise
@@ -385,7 +397,7 @@ def test_restarted_by_its_boot_times(decided: str | None, install: Any, restart:
     ],
 )
 def test_spans(seconds: int | None, said: str) -> None:
-    assert run_report.span(seconds) == said
+    assert run_words.span(seconds) == said
 
 
 @pytest.mark.parametrize(
@@ -401,7 +413,7 @@ def test_spans(seconds: int | None, said: str) -> None:
     ],
 )
 def test_sizes(size: int | None, said: str) -> None:
-    assert run_report.size_words(size) == said
+    assert run_words.size_words(size) == said
 
 
 @pytest.mark.parametrize(
@@ -413,16 +425,16 @@ def test_sizes(size: int | None, said: str) -> None:
     ],
 )
 def test_windows(start: str, end: str, name: str | None, said: str) -> None:
-    assert run_report.window_words({"start": start, "end": end, "name": name}) == said
-    assert run_report.window_words(None) == ""
+    assert run_words.window_words({"start": start, "end": end, "name": name}) == said
+    assert run_words.window_words(None) == ""
 
 
 def test_kbs_are_shortened_only_when_they_must() -> None:
-    assert run_report.kb_words([]) == ""
-    assert run_report.kb_words(["KB1", "KB2"]) == "KB1, KB2"
-    assert run_report.kb_words(["KB1", "KB2"], 8) == "KB1, KB2"
-    assert run_report.kb_words(["KB1", "KB2"], 7) == "KB1 +1"
-    assert run_report.kb_words(["KB1234567"], 7) == "KB1234567"
+    assert run_words.kb_words([]) == ""
+    assert run_words.kb_words(["KB1", "KB2"]) == "KB1, KB2"
+    assert run_words.kb_words(["KB1", "KB2"], 8) == "KB1, KB2"
+    assert run_words.kb_words(["KB1", "KB2"], 7) == "KB1 +1"
+    assert run_words.kb_words(["KB1234567"], 7) == "KB1234567"
 
 
 def test_updates_are_named_by_kb_title_or_id() -> None:
@@ -463,12 +475,12 @@ def test_what_became_of_an_update() -> None:
 def test_put_off_until_the_first_of_them() -> None:
     first, second = examples.offer("net"), examples.offer("baseline")
     assert (
-        run_report.put_off_words(planned(examples.decision("a", "wait_for_window", second, first)))
+        run_view.put_off_words(planned(examples.decision("a", "wait_for_window", second, first)))
         == "2 until 2026-10-08"
     )
     first["until"] = None
-    assert run_report.put_off_words(planned(examples.decision("a", "wait_for_window", first))) == "1"
-    assert run_report.put_off_words(planned(examples.decision("a", "nothing"))) == ""
+    assert run_view.put_off_words(planned(examples.decision("a", "wait_for_window", first))) == "1"
+    assert run_view.put_off_words(planned(examples.decision("a", "nothing"))) == ""
 
 
 def owed(**changes: Any) -> Json:
@@ -488,15 +500,15 @@ def owed(**changes: Any) -> Json:
     ],
 )
 def test_restarts_in_words(changes: Json, said: str) -> None:
-    assert run_report.restart_words(planned(owed(**changes))) == said
+    assert run_view.restart_words(planned(owed(**changes))) == said
 
 
 def test_restart_that_is_done_is_owed_no_more() -> None:
     told = {"done": True, "consent": True, "reason": "r", "before": OLD, "after": NEW}
     done = view(examples.result("a", "restarted", decision=owed(now=True), restart=told))
-    assert (done.owes, run_report.restart_words(done)) == (False, "done")
+    assert (done.owes, run_view.restart_words(done)) == (False, "done")
     same = view(examples.result("a", "unknown", decision=owed(now=True), restart={**told, "after": OLD}))
-    assert (same.owes, run_report.restart_words(same)) == (True, "due 2026-09-20 20:00")
+    assert (same.owes, run_view.restart_words(same)) == (True, "due 2026-09-20 20:00")
     alone = view(examples.result("a", "restart_due", decision=owed(), install=boots(OLD, NEW)))
     assert alone.owes
 
@@ -534,7 +546,7 @@ REFUSED = examples.offer("lcu", why=["First.", "It throws the host off."])
     ],
 )
 def test_first_reason_of_a_plan(decision: Json, why: str) -> None:
-    assert run_report.reason(planned(decision)) == (why, "")
+    assert run_view.reason(planned(decision)) == (why, "")
 
 
 def test_first_reason_of_a_result() -> None:
@@ -542,9 +554,9 @@ def test_first_reason_of_a_result() -> None:
     bare = {"id": "x", "kb": None, "title": "T", "hresult": None, "message": None}
 
     def why(outcome: str, **changes: Any) -> tuple[str, str]:
-        return run_report.reason(view(examples.result("a", outcome, **changes)))
+        return run_view.reason(view(examples.result("a", outcome, **changes)))
 
-    step = run_report.NEXT_STEPS["failed"]
+    step = run_words.NEXT_STEPS["failed"]
     assert why("failed", install={"failed_updates": [failure]}) == ("KB1 failed with 0x80070070: Full.", step)
     assert why("failed", install={"failed_updates": [bare, failure]}) == ("T failed. (+1 more)", step)
     assert why("failed", words=["It broke.", "Then more."]) == ("It broke.", step)
@@ -557,7 +569,7 @@ def test_first_reason_of_a_result() -> None:
 
 
 def test_facts_of_an_offer() -> None:
-    assert run_report.offer_facts(examples.offer("hotpatch")) == [
+    assert run_view.offer_facts(examples.offer("hotpatch")) == [
         "security",
         "Critical",
         "installs without a restart, says the agent's answer for this host",
@@ -569,7 +581,7 @@ def test_facts_of_an_offer() -> None:
         "driver", categories=[], released=None, waited=None, optional=True, size=None, limit="2026-10-01T00:00:00Z",
         until="2026-10-02T00:00:00Z", keeps_track=False, categories_=[], restart="odd",
     )  # fmt: skip
-    assert run_report.offer_facts(odd) == [
+    assert run_view.offer_facts(odd) == [
         "odd, says nobody",
         "throws the host off its track",
         "must be in effect by 2026-10-01 00:00 UTC",
@@ -577,12 +589,12 @@ def test_facts_of_an_offer() -> None:
         "driver",
         "optional",
     ]
-    assert "until" not in " ".join(run_report.offer_facts(examples.offer("net")))
+    assert "until" not in " ".join(run_view.offer_facts(examples.offer("net")))
 
 
 def test_proof_before_and_after() -> None:
     known = {one["name"]: view(one) for one in examples.results()}
-    assert run_report.proof_lines(known["ber-web-01.corp.example"]) == [
+    assert run_view.proof_lines(known["ber-web-01.corp.example"]) == [
         ("Last start", "2026-07-15 02:10 UTC", "2026-07-15 02:10 UTC"),
         ("Build", "26100.33158", "26100.33222"),
         ("KBs", "KB5099536", "KB5099536, KB5122871"),
@@ -590,17 +602,17 @@ def test_proof_before_and_after() -> None:
         ("Restart required", "no", "no"),
     ]
     # What waited before the restart is no proof of anything after it.
-    assert run_report.proof_lines(known["ber-db-02.corp.example"]) == [
+    assert run_view.proof_lines(known["ber-db-02.corp.example"]) == [
         ("Last start", "2026-07-15 02:10 UTC", "2026-09-20 21:03 UTC"),
         ("Build", "26100.33158", "26100.33400"),
     ]
-    assert run_report.proof_lines(known["muc-app-07"]) == []
+    assert run_view.proof_lines(known["muc-app-07"]) == []
     lost = {"outcome": "unknown", "proof": {"before": examples.OLD, "after": None}}
-    assert run_report.proof_lines(view(examples.result("a", "unknown", install=lost))) == [
+    assert run_view.proof_lines(view(examples.result("a", "unknown", install=lost))) == [
         ("Last start", "2026-07-15 02:10 UTC", "–")
     ]
     told = {"done": True, "consent": True, "reason": "r", "before": examples.OLD, "after": examples.OLD}
-    assert ("KBs", "KB5099536", "KB5099536") in run_report.proof_lines(
+    assert ("KBs", "KB5099536", "KB5099536") in run_view.proof_lines(
         view(examples.result("a", "restarted", restart=told))
     )
 
@@ -608,15 +620,14 @@ def test_proof_before_and_after() -> None:
 @pytest.mark.parametrize(("kept", "said"), [(True, "kept"), (False, "lost"), (None, "unknown")])
 def test_track_after_an_installation(kept: bool | None, said: str) -> None:
     assert (
-        run_report.track_words(view(examples.result("a", "installed", install=boots(OLD, OLD, track_kept=kept))))
-        == said
+        run_view.track_words(view(examples.result("a", "installed", install=boots(OLD, OLD, track_kept=kept)))) == said
     )
-    assert run_report.track_words(view(examples.result("a", "installed", install=boots(OLD, OLD)))) == ""
+    assert run_view.track_words(view(examples.result("a", "installed", install=boots(OLD, OLD)))) == ""
 
 
 def checked(before: Any, after: Any) -> list[tuple[str, str, str]]:
     """The lines of these looks."""
-    return run_report.verify_lines(view(examples.result("a", "installed", verify={"before": before, "after": after})))
+    return run_view.verify_lines(view(examples.result("a", "installed", verify={"before": before, "after": after})))
 
 
 def test_checks_that_failed_or_changed_are_told_and_the_others_counted() -> None:
@@ -632,7 +643,7 @@ def test_checks_that_failed_or_changed_are_told_and_the_others_counted() -> None
     ]
     unknown = {"checks": [{"kind": "port", "name": "443", "ok": None, "detail": "no answer"}]}
     assert checked(unknown, unknown) == [("port 443", "unknown: no answer", "unknown: no answer")]
-    assert run_report.verify_lines(view(examples.result("a", "installed"))) == []
+    assert run_view.verify_lines(view(examples.result("a", "installed"))) == []
 
 
 def test_looks_of_another_shape_are_told_as_they_are() -> None:
@@ -646,48 +657,49 @@ def test_looks_of_another_shape_are_told_as_they_are() -> None:
 
 
 def test_missing_answers_are_told_once_with_their_hosts() -> None:
-    groups = run_report.missing_groups(run_report.views(plan()))
+    groups = run_view.missing_groups(run_view.views(plan()))
     assert [(one["what"], one["hosts"]) for one in groups] == [
         ("the agent's own answer whether KB5121990 restarts this host", ["ber-web-02.corp.example", "zrh-legacy-01"]),
         ("what the update agent offers", ["muc-hv-04"]),
     ]
     twice = examples.decision("a", "unknown", missing=[examples.DENIED, examples.DENIED])
-    assert [one["hosts"] for one in run_report.missing_groups(run_report.views(plan([twice])))] == [["a"]]
-    assert run_report.name_list(["a", "b", "c", "d"]) == "a, b, c, d"
-    assert run_report.name_list(["a", "b", "c", "d", "e", "f"]) == "a, b, c, d and 2 more"
+    assert [one["hosts"] for one in run_view.missing_groups(run_view.views(plan([twice])))] == [["a"]]
+    assert run_words.name_list(["a", "b", "c", "d"]) == "a, b, c, d"
+    assert run_words.name_list(["a", "b", "c", "d", "e", "f"]) == "a, b, c, d and 2 more"
 
 
 def test_totals() -> None:
-    assert run_report.totals(plan()) == [
+    assert run_totals.totals(plan()) == [
         ("Hosts", "9, 8 reached"),
         ("Decisions", "3 install now, 2 restart due, 1 wait for window, 1 blocked, 1 nothing to do, 1 unknown"),
         ("Offers", "8 install, 4 put off, 1 refuse, 3 blocked"),
+        ("Put off", "2 updates on 3 hosts, missing for up to 12 days"),
         ("Restarts", "2 due, 1 agreed, 1 in this run"),
         ("Exposure", "6 hosts, at most 12 days (muc-file-03); unknown for 1 host"),
         ("Missing", "3 answers that the decisions lack"),
     ]
-    told = dict(run_report.totals(run()))
+    told = dict(run_totals.totals(run()))
     assert told["Updates"] == "7 installed, 1 failed"
     assert told["Restarts"] == "2 done by proof of the boot time, 2 were due, 1 agreed, 1 NOT ASKED FOR by this run"
     assert told["Exposure"] == "6 hosts, at most 12 days (muc-file-03); unknown for 3 hosts; as decided, before the run"
-    quiet = dict(run_report.totals(run([examples.result("ber-web-03.corp.example", "nothing_to_do")])))
+    quiet = dict(run_totals.totals(run([examples.result("ber-web-03.corp.example", "nothing_to_do")])))
     assert quiet["Updates"] == "none installed"
     assert quiet["Restarts"] == "0 done by proof of the boot time, 0 were due, 0 agreed"
     assert quiet["Exposure"] == "no security update is known to be open; as decided, before the run"
     assert "Missing" not in quiet
     begun = {"done": None, "consent": True, "reason": None, "before": OLD, "after": None}
     lost = run([examples.result("muc-app-07", "not_finished", restart=begun)])
-    assert dict(run_report.totals(lost))["Restarts"].endswith(", 1 not proved")
-    assert dict(run_report.totals(plan([])))["Decisions"] == "none"
+    assert dict(run_totals.totals(lost))["Restarts"].endswith(", 1 not proved")
+    assert dict(run_totals.totals(plan([])))["Decisions"] == "none"
 
 
 def test_about() -> None:
     made = "Generated 2026-09-20 22:15 UTC by rebootless.patching 0.2.0."
-    assert run_report.about(plan()) == made
+    assert run_totals.about(plan()) == made
     times = "started 2026-09-20 20:00 UTC, ended 2026-09-20 22:14 UTC"
-    assert run_report.about(run()) == f"Run 2026-09-patch: {times}. {made}"
+    assert run_totals.about(run()) == f"Run 2026-09-patch: {times}. {made}"
     open_end = run(about={"id": "r", "started_at": None, "ended_at": None})
-    assert run_report.about(open_end) == f"Run r: started at an unknown time, its end is not recorded. {made}"
+    assert run_totals.about(open_end) == f"Run r: started at an unknown time, its end is not recorded. {made}"
 
 
 # --- terminal ----------------------------------------------------------------------------------------------------
@@ -711,7 +723,7 @@ def test_terminal_of_a_plan_says_it_all(width: int) -> None:
     place = lines[0].index("DECISION")
     for host in examples.decisions():
         row = next(line for line in lines[2:] if line.startswith(host["name"][:15]))
-        assert row[place:].startswith(run_report.DECISIONS[host["decision"]].label)
+        assert row[place:].startswith(run_words.DECISIONS[host["decision"]].label)
     words = " ".join(text.split())
     for said in (
         "KB5122871 +2",
@@ -793,9 +805,9 @@ def test_markdown_tables_are_whole_and_nothing_is_left_out(doc: Json) -> None:
     for line in text.splitlines():
         if line.startswith("|"):
             widths.add(len(cells(line)))
-    assert widths == ({2, 4, 8} if doc["kind"] == "plan" else {2, 4, 9})
+    assert widths == ({2, 4, 5, 8} if doc["kind"] == "plan" else {2, 4, 5, 9})
     plain = text.replace("\\", "").replace("&gt;", ">")
-    for shown in run_report.views(doc):
+    for shown in run_view.views(doc):
         for offer in shown.decision["offers"]:
             assert offer["title"] in plain
             for said in offer["why"]:
@@ -810,7 +822,7 @@ def test_html_holds_what_the_json_holds(doc: Json) -> None:
     page = Page(source)
     rows = {attrs["data-host"]: attrs for tag, attrs in page.tags if tag == "tbody"}
     assert set(rows) == {host["name"] for host in doc["hosts"]}
-    for shown in run_report.views(doc):
+    for shown in run_view.views(doc):
         row = rows[shown.name]
         assert (row["data-state"], row["data-decision"]) == (shown.decision["state"], shown.decision["decision"])
         assert row.get("data-outcome") == (shown.result["outcome"] if shown.result else None)
@@ -820,7 +832,7 @@ def test_html_holds_what_the_json_holds(doc: Json) -> None:
         said += [one["detail"] for one in shown.decision["pending"]["reasons"]]
         said += [text for one in shown.failures for text in (one["hresult"], one["message"])]
         said += [shown.result["next_step"] or "", *shown.result["words"]] if shown.result else []
-        said += [text for line in [*run_report.proof_lines(shown), *run_report.verify_lines(shown)] for text in line]
+        said += [text for line in [*run_view.proof_lines(shown), *run_view.verify_lines(shown)] for text in line]
         for text in said:
             assert text in page.text
     offers = [attrs["data-offer"] for _tag, attrs in page.tags if "data-offer" in attrs]
@@ -848,7 +860,7 @@ def test_html_loads_nothing_and_allows_only_its_own_script(doc: Json) -> None:
 
 
 def test_html_ranks_what_needs_hands_first() -> None:
-    for doc, order in ((plan(), run_report.DECISION_ORDER), (run(), run_report.OUTCOME_ORDER)):
+    for doc, order in ((plan(), run_words.DECISION_ORDER), (run(), run_words.OUTCOME_ORDER)):
         kind = "decision" if doc["kind"] == "plan" else "outcome"
         words = [attrs[f"data-{kind}"] for tag, attrs in Page(run_report.html(doc)).tags if tag == "tbody"]
         assert words == sorted(words, key=lambda word, order=order: order.index(str(word)))
@@ -870,7 +882,7 @@ def poisoned(value: Any, text: str, key: str = "") -> Any:
     """A copy in which every text that comes from a host is `text`; words that the collection chooses stay."""
     chosen = {"schema", "decision", "state", "restart", "outcome", "kind", "class", "classes", "id", "start", "end"}
     times = {"by", "until", "limit", "released", "missing_since", "since", "decided_at", "boot", "last_boot", "at"}
-    kept = chosen | times | set(run_report.OFFER_DECISIONS)
+    kept = chosen | times | set(run_words.OFFER_DECISIONS)
     if key in kept and not isinstance(value, dict):
         return value
     if isinstance(value, dict):
@@ -914,7 +926,7 @@ def test_nothing_of_a_host_becomes_markup_or_steers_a_terminal(kind: str, text: 
     assert not re.search(r"<(?!br>)", marked)
     assert not re.search(r"(?<!\\)[`\[\]*]", marked)
     for row in (line for line in marked.splitlines() if line.startswith("|")):
-        assert len(cells(row)) in {2, 4, 8, 9}
+        assert len(cells(row)) in {2, 4, 5, 6, 8, 9}
 
 
 # --- any decision, any result ------------------------------------------------------------------------------------
@@ -923,6 +935,9 @@ TEXT = st.text(max_size=12)
 SECONDS = st.none() | st.integers(0, 10**8)
 TIMES = st.datetimes().map(lambda moment: moment.strftime("%Y-%m-%dT%H:%M:%SZ").rjust(20, "0"))
 MAYBE_TIME = st.none() | TIMES
+BY = st.none() | st.fixed_dictionaries(
+    {"ticket": st.none() | st.text(max_size=12), "approver": st.none() | st.text(max_size=12), "expires": MAYBE_TIME}
+)
 TRI = st.sampled_from([True, False, None])
 WINDOWS = st.none() | st.fixed_dictionaries({"start": TIMES, "end": TIMES, "name": st.none() | TEXT})
 OFFERS = st.fixed_dictionaries(
@@ -939,10 +954,10 @@ OFFERS = st.fixed_dictionaries(
         "missing_since": MAYBE_TIME,
         "driver": TRI,
         "optional": TRI,
-        "restart": st.sampled_from(list(run_report.RESTARTS)),
+        "restart": st.sampled_from(list(run_words.RESTARTS)),
         "restart_source": TEXT,
         "keeps_track": TRI,
-        "decision": st.sampled_from(list(run_report.OFFER_DECISIONS)),
+        "decision": st.sampled_from(list(run_words.OFFER_DECISIONS)),
         "code": st.just("some_code"),
         "until": MAYBE_TIME,
         "waited": SECONDS,
@@ -975,7 +990,7 @@ PENDING = st.fixed_dictionaries(
 def decided(draw: st.DrawFn) -> Json:
     """Any decision in the shape of a decision."""
     found = examples.decision(
-        "x", draw(st.sampled_from(list(run_report.DECISIONS))), *draw(st.lists(OFFERS, max_size=3))
+        "x", draw(st.sampled_from(list(run_words.DECISIONS))), *draw(st.lists(OFFERS, max_size=3))
     )
     return {
         **found,
@@ -996,6 +1011,7 @@ def decided(draw: st.DrawFn) -> Json:
             "offers": draw(st.lists(TEXT, max_size=1)),
             "why": draw(st.none() | TEXT),
             "consent": draw(TRI),
+            "consent_by": draw(BY),
         },
         "exposure": {"seconds": draw(SECONDS), "since": draw(MAYBE_TIME), "offers": []},
         "pending": draw(PENDING),
@@ -1017,7 +1033,7 @@ UPDATE = {"id": TEXT, "kb": st.none() | TEXT, "title": TEXT, "hresult": st.none(
 INSTALLS = st.fixed_dictionaries(
     {
         "outcome": TEXT,
-        **{key: st.lists(TEXT, max_size=2) for key in run_report.ID_LISTS},
+        **{key: st.lists(TEXT, max_size=2) for key in run_host.ID_LISTS},
         "left_out": st.just([]),
         "failed": st.booleans() | st.lists(st.fixed_dictionaries(UPDATE), max_size=2),
         "updates": st.lists(st.fixed_dictionaries({**UPDATE, "result": TEXT}), max_size=2),
@@ -1045,23 +1061,28 @@ LOOKS = st.none() | st.fixed_dictionaries(
         ),
     }
 )
+RESTARTED = st.fixed_dictionaries(
+    {
+        "done": TRI,
+        "consent": TRI,
+        "reason": st.none() | TEXT,
+        "before": MAYBE_TIME,
+        "after": MAYBE_TIME | MOMENTS,
+    },
+    optional={"consent_by": BY},
+)
 RESULTS = st.fixed_dictionaries(
     {
         "name": st.text(min_size=1, max_size=30),
         "decision": st.none() | decided(),
         "install": st.none() | INSTALLS,
         "verify": st.none() | st.fixed_dictionaries({"before": LOOKS, "after": LOOKS}),
-        "restart": st.none()
-        | st.fixed_dictionaries(
-            {
-                "done": TRI,
-                "consent": TRI,
-                "reason": st.none() | TEXT,
-                "before": MAYBE_TIME,
-                "after": MAYBE_TIME | MOMENTS,
-            }
-        ),
-        "outcome": st.sampled_from([*run_report.OUTCOMES, "brand_new"]),
+        "restart": st.none() | RESTARTED,
+        "restarts": st.none() | st.lists(RESTARTED, max_size=3),
+        "out": TRI,
+        "drain": st.none() | st.fixed_dictionaries({"state": st.none() | TEXT, "why": st.none() | TEXT}),
+        "preflight": st.none() | st.dictionaries(TEXT, TEXT, max_size=2),
+        "outcome": st.sampled_from([*run_words.OUTCOMES, "brand_new"]),
         "words": st.lists(TEXT, max_size=2),
         "next_step": st.none() | TEXT,
     }
@@ -1077,7 +1098,7 @@ def check(doc: Json) -> None:
     for width in (80, 200):
         assert max(map(report_parts.columns_of, run_report.terminal(doc, width).splitlines())) <= width
     assert run_report.markdown(doc).endswith("\n")
-    rows = [attrs["data-host"] for tag, attrs in Page(run_report.html(doc)).tags if tag == "tbody"]
+    rows = [attrs for tag, attrs in Page(run_report.html(doc)).tags if tag == "tbody" and "data-host" in attrs]
     assert len(rows) == len(doc["hosts"])
     assert set(run_report.failed(doc)) <= {host["name"] for host in doc["hosts"]}
 
@@ -1088,7 +1109,39 @@ def test_any_plan_renders(decisions: list[Json]) -> None:
     check(plan(decisions))
 
 
+# Of a record, which the controller's clock has written.
+WRITTEN = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)).map(lambda at: at.strftime("%Y-%m-%dT%H:%M:%SZ"))
+SPANS = st.tuples(WRITTEN, st.none() | WRITTEN).map(
+    lambda pair: {"from": min(pair[0], pair[1] or pair[0]), "to": pair[1] and max(pair[0], pair[1])}
+)
+SLOTS = st.fixed_dictionaries(
+    {
+        "host": st.text(min_size=1, max_size=30),
+        "wave": st.none() | st.integers(0, 20),
+        "kind": st.none() | TEXT,
+        "groups": st.lists(TEXT, max_size=2),
+        "waited": st.none() | st.integers(0, 10**6) | st.floats(0, 10**6),
+        "taken_at": WRITTEN,
+        "released_at": st.none() | WRITTEN,
+        "out": st.lists(SPANS, max_size=2),
+        "restarts": st.lists(SPANS, max_size=2),
+        "outcome": st.none() | TEXT,
+        "failed": TRI,
+        "kept": TRI,
+    }
+)
+
+
 @SLOW
-@given(results=st.lists(RESULTS, max_size=3, unique_by=lambda one: one["name"]))
-def test_any_run_renders(results: list[Json]) -> None:
-    check(run(results))
+@given(
+    results=st.lists(RESULTS, max_size=3, unique_by=lambda one: one["name"]),
+    slots=st.lists(SLOTS, max_size=3),
+    previous=st.none() | st.lists(RESULTS, max_size=2, unique_by=lambda one: one["name"]),
+    named=st.booleans(),
+)
+def test_any_run_renders(results: list[Json], slots: list[Json], previous: list[Json] | None, named: bool) -> None:
+    if named:
+        # Slots of hosts of the run.
+        slots = [{**slot, "host": one["name"]} for slot, one in zip(slots, results, strict=False)]
+    before = None if previous is None else {"about": examples.ABOUT, "results": previous}
+    check(run(results, slots=slots, previous=before))
