@@ -29,6 +29,7 @@ SPEC = {
     **deciding.SPEC,
     "deadline": {"type": "int", "default": 7200},
     "decision": {"type": "dict", "required": True},
+    "download_only": {"type": "bool", "default": False},
     "poll_interval": {"type": "float", "default": 15.0},
 }
 ALIKE = "Another offer has the same title and KBs and was decided differently."
@@ -154,15 +155,16 @@ class ActionModule(deciding.DecidingAction):
         self.now = collector.moment(arguments["now"], "now")
         self.table = collector.release_table(arguments["release_table"], arguments["release_table_extend"])
         began, ends = datetime.now(UTC), time.monotonic() + arguments["deadline"]
-        result.update(self.blank(decision, began))
-        wanted = list(decision["install"])
+        wanted = install.waiting(decision) if arguments["download_only"] else list(decision["install"])
+        result.update(self.blank(wanted, began))
         if not wanted:
             return self.done(result, "nothing_to_do", began)
         before = self.look(arguments, variables)
         if isinstance(before, collector.Answer):
             return self.not_asked(result, before.problem, arguments, began)
-        result["proof"] = install.proof(before.snapshot, None, kept=None, wanted_by=None, names={})
-        changed = install.stale(decision, before.current, self.now)
+        if not arguments["download_only"]:
+            result["proof"] = install.proof(before.snapshot, None, kept=None, wanted_by=None, names={})
+        changed = install.stale(decision, before.current, self.now, wanted)
         if changed:
             result["words"] = changed
             said = f"The decision is stale, so nothing was installed: {' '.join(changed)} Decide again."
@@ -176,12 +178,16 @@ class ActionModule(deciding.DecidingAction):
         todo = [offer for offer in offered if offer.id in chosen.ids]
         if self._task.check_mode:
             result.update(changed=bool(todo), would_install=[offer.id for offer in todo])
-            if self._task.diff:
+            if self._task.diff and not arguments["download_only"]:
                 result["diff"] = self.expected(before.snapshot["kbs"] or [], todo)
             return self.done(result, "check_mode", began)
-        report = self.install(chosen.patterns, variables, ends, arguments["poll_interval"]) if todo else None
-        self.prove(result, decision, before, todo, report, arguments, variables, ends)
-        if self._task.diff and result["proof"]["after"] is not None:
+        state = "downloaded" if arguments["download_only"] else "installed"
+        report = self.install(chosen.patterns, variables, ends, arguments["poll_interval"], state) if todo else None
+        if arguments["download_only"]:
+            self.tell(result, todo, report)
+        else:
+            self.prove(result, decision, before, todo, report, arguments, variables, ends)
+        if self._task.diff and result["proof"] and result["proof"]["after"] is not None:
             result["diff"] = self.difference(result["proof"])
         outcome = result["outcome"]
         if outcome in host_run.BAD_INSTALL:
@@ -205,7 +211,7 @@ class ActionModule(deciding.DecidingAction):
         return given
 
     @staticmethod
-    def blank(decision: Mapping[str, Any], began: datetime) -> dict[str, Any]:
+    def blank(wanted: list[str], began: datetime) -> dict[str, Any]:
         """Every key of the result, whatever the outcome."""
         return {
             "changed": False,
@@ -218,7 +224,7 @@ class ActionModule(deciding.DecidingAction):
             "words": [],
             "proof": None,
             "accept_list": [],
-            "would_install": list(decision["install"]),
+            "would_install": list(wanted),
             "problem": None,
             "started_at": status.iso(began),
         }
@@ -234,7 +240,9 @@ class ActionModule(deciding.DecidingAction):
         offered = offers.read(signals)
         return Seen(signals, host, decide.stale_when(host, offered), offered)
 
-    def install(self, patterns: list[str], variables: dict[str, Any], ends: float, interval: float) -> install.Report:
+    def install(
+        self, patterns: list[str], variables: dict[str, Any], ends: float, interval: float, state: str = "installed"
+    ) -> install.Report:
         """Let win_updates do it, watched."""
         task = self._task.copy()
         task.args = {
@@ -242,7 +250,7 @@ class ActionModule(deciding.DecidingAction):
             "category_names": ["*"],
             "reboot": False,
             "skip_optional": False,
-            "state": "installed",
+            "state": state,
         }
         action = self._shared_loader_obj.action_loader.get(
             WIN_UPDATES,
@@ -260,6 +268,16 @@ class ActionModule(deciding.DecidingAction):
         if watch.lost or not watch.ended:
             renew(self._connection)
         return install.Report(said.get("updates") or {}, message, watch.ended, watch.lost)
+
+    @staticmethod
+    def tell(result: dict[str, Any], todo: list[offers.Offer], report: install.Report | None) -> None:
+        """What became of the downloads; they change nothing that a proof could show."""
+        updates = [install.download_of(offer, report) for offer in todo] if report else []
+        left_out = result["left_out"]
+        result.update(install.downloads(updates))
+        result["left_out"] = left_out + result["left_out"]
+        result["words"] += install.words(updates, None, ())
+        result["changed"] = any(one["result"] in ("downloaded", "unknown") for one in updates)
 
     def prove(
         self,

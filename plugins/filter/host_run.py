@@ -1,20 +1,20 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the roles need of the core about a host's run. Documentation: host_result.yml and restart_agreed.yml beside this file."""
+"""What the roles need of the core about a host's run. Documentation: the .yml of each filter beside this file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, host_run
 
 
 def restart_agreed(
-    decision: Mapping[str, Any], install: Mapping[str, Any] | None = None, now: str | None = None
+    decision: Mapping[str, Any], install: Mapping[str, Any] | None = None, now: str | None = None, lead: int | str = 0
 ) -> dict[str, Any]:
     """`{now, why}`: whether the host may restart now, as it was agreed."""
-    return host_run.restart_agreed(decision, install or None, collector.moment(now, "now"))._asdict()
+    return host_run.restart_agreed(decision, install or None, collector.moment(now, "now"), int(lead))._asdict()
 
 
 def host_result(
@@ -24,9 +24,53 @@ def host_result(
     verify: Mapping[str, Any] | None = None,
     restart: Mapping[str, Any] | None = None,
     failure: str | None = None,
+    heard: Sequence[str] = (),
 ) -> dict[str, Any]:
     """What became of the host, with everything it rests on."""
-    return host_run.result(name, decision or None, install or None, verify or None, restart or None, failure or None)
+    given = (one or None for one in (decision, install, verify, restart, failure))
+    return host_run.result(name, *given, heard=heard)
+
+
+def baseline_ahead(decision: Mapping[str, Any], rounds: int | str) -> dict[str, Any]:
+    """`{restarts, words}`: what an agreed run is going to do."""
+    return host_run.ahead(decision, int(rounds))._asdict()
+
+
+def next_round(decision: Mapping[str, Any], rounds: Sequence[Mapping[str, Any]], most: int | str) -> dict[str, Any]:
+    """`{go, decision, failure}`: what to do after a restart."""
+    return host_run.next_round(decision, rounds, int(most))._asdict()
+
+
+def baseline_result(
+    decision: Mapping[str, Any] | None,
+    name: str,
+    rounds: Sequence[Mapping[str, Any]],
+    verify: Mapping[str, Any] | None = None,
+    drain: Mapping[str, Any] | None = None,
+    preflight: Mapping[str, Any] | None = None,
+    untouched: str | None = None,
+    failure: str | None = None,
+    heard: Sequence[str] = (),
+    check_mode: bool = False,
+) -> dict[str, Any]:
+    """What became of a host over all its rounds; what is empty was not there."""
+    return host_run.baseline(
+        name,
+        decision or None,
+        rounds,
+        verify=verify or None,
+        drain=drain or None,
+        preflight=preflight or None,
+        untouched=untouched or None,
+        failure=failure or None,
+        heard=heard,
+        check_mode=check_mode,
+    )
+
+
+def stays_out(verify: Mapping[str, Any], rounds: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a host must not be put back."""
+    return host_run.stays_out(verify, rounds)
 
 
 class FilterModule:
@@ -34,4 +78,11 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Name and function."""
-        return {"restart_agreed": restart_agreed, "host_result": host_result}
+        return {
+            "baseline_ahead": baseline_ahead,
+            "baseline_result": baseline_result,
+            "host_result": host_result,
+            "next_round": next_round,
+            "restart_agreed": restart_agreed,
+            "stays_out": stays_out,
+        }

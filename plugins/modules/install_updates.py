@@ -25,6 +25,12 @@ options:
     description: RV(rebootless.patching.updates_info#module:decision), as it is.
     type: dict
     required: true
+  download_only:
+    description:
+      - Download what the decision says to install now or later, and install nothing.
+      - It changes nothing that a proof could show, so RV(proof) is V(null).
+    type: bool
+    default: false
   deadline:
     description: Seconds for everything, the installation included.
     type: int
@@ -91,12 +97,18 @@ EXAMPLES = r"""
     decision: "{{ updates.decision }}"
     deadline: 3600
   register: installed
+
+- name: Download ahead, so that the window is left for the installation
+  rebootless.patching.install_updates:
+    decision: "{{ updates.decision }}"
+    download_only: true
 """
 
 RETURN = r"""
 outcome:
   description:
-    - V(nothing_to_do), V(installed), V(partly_installed), V(failed), V(still_installing), V(unknown), V(stale) or V(check_mode).
+    - V(nothing_to_do), V(installed), V(partly_installed), V(downloaded), V(failed), V(still_installing), V(unknown), V(stale) or V(check_mode).
+    - With O(download_only) one download that failed is V(failed), because C(win_updates) then installs none of them.
   returned: always
   type: str
   sample: installed
@@ -143,6 +155,7 @@ words:
 proof:
   description:
     - C(before) and C(after), each with C(boot), C(build), C(kbs), C(pending) and C(restart_required); null where nobody could be asked.
+      The whole is null where nothing was to be installed or nobody could be asked before.
     - C(restarted), C(kbs_added), C(build_changed), C(track_kept), and C(restart_wanted_by) (null when the host does not tell).
   returned: always
   type: dict
@@ -152,7 +165,7 @@ accept_list:
   type: list
   elements: str
 would_install:
-  description: Ids of the updates that are to be installed.
+  description: Ids of the updates that are to be installed, or downloaded.
   returned: always
   type: list
   elements: str

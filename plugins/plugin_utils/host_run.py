@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from ansible_collections.rebootless.patching.plugins.plugin_utils import install as installing
 from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import moment
 
 # An installation that has come to its end, good or bad: only then may a host restart.
@@ -24,6 +25,9 @@ NEXT_STEPS = {
     "unknown": "Run again: the host is asked before anything is done to it.",
     "verify_failed": "Look at the failed checks; the update can be taken off again by hand.",
 }
+UNTOUCHED = "Put right what keeps the host from its restart, then run again: nothing was done to it."
+OUT = {"drained": "The host is out of service", "unknown": "The host may be out of service"}
+STILL_OUT = "Look at the host: it is out of service. A later run puts it back when it is healthy."
 SAY_SOMETHING = "Agree to the restart (consent: true) for its window, or say false to have it reported only."
 
 
@@ -34,8 +38,13 @@ class Restart(NamedTuple):
     why: str
 
 
-def restart_agreed(decision: Mapping[str, Any], install: Mapping[str, Any] | None, now: datetime) -> Restart:
-    """Whether the restart that the decision agreed to may happen at `now`: never while anything may still be installing."""
+def restart_agreed(
+    decision: Mapping[str, Any], install: Mapping[str, Any] | None, now: datetime, lead: int = 0
+) -> Restart:
+    """Whether the restart that the decision agreed to may happen `lead` seconds from `now`, which users are told before.
+
+    Never while anything may still be installing, and never when the window closes before the host goes down.
+    """
     agreed = decision["restart"]
     if agreed["consent"] is not True or agreed["now"] is not True:
         return Restart(False, "No restart is agreed.")
@@ -49,6 +58,13 @@ def restart_agreed(decision: Mapping[str, Any], install: Mapping[str, Any] | Non
     end = moment(window["end"]) if window else None
     if window and (not isinstance(end, datetime) or now >= end):
         return Restart(False, f"The window closed at {window['end']}, so the host is not restarted.")
+    if isinstance(end, datetime) and now + timedelta(seconds=lead) >= end:
+        words = f"The window closes at {window['end']}, before the {lead} seconds of warning are over"
+        return Restart(False, f"{words}, so the host is not restarted.")
+    expires = (agreed.get("consent_by") or {}).get("expires")
+    until = moment(expires) if expires else None
+    if expires and (not isinstance(until, datetime) or now + timedelta(seconds=lead) >= until):
+        return Restart(False, f"The consent holds only until {expires}, so the host is not restarted.")
     after = ((install or {}).get("proof") or {}).get("after")
     waiting = after["restart_required"] if after else decision["restart_required"]
     if waiting != "yes":
@@ -63,12 +79,13 @@ def result(
     verify: Mapping[str, Any] | None = None,
     restart: Mapping[str, Any] | None = None,
     failure: str | None = None,
+    heard: Sequence[str] = (),
 ) -> dict[str, Any]:
     """`{name, decision, install, verify, restart, outcome, words, next_step, failed}` of a host.
 
-    `failed` is what the run's exit status tells.
+    `failed` is what the run's exit status tells; `heard` is what else is to be told, whatever the outcome.
     """
-    words = list((install or {}).get("words") or [])
+    words = [*((install or {}).get("words") or []), *heard]
     outcome, failed, said = _outcome(decision, install, verify, restart, failure)
     if said and said not in words:
         words.append(said)
@@ -111,6 +128,8 @@ def _outcome(
         )
     if failure:
         return "failed", True, failure
+    if restart and restart.get("done", False) is None:
+        return "failed", True, "Nobody has seen the host come back from its restart."
     if done == "check_mode":
         return "check_mode", False, ""
     if restart and restart.get("done"):
@@ -140,3 +159,160 @@ def _consent_words(decision: Mapping[str, Any]) -> str:
     if restart["consent"] is None:
         return f"A restart is due and nobody has said yes or no to it. {why}"
     return f"A restart is due. {why}"
+
+
+# --- several rounds of installation and restart -----------------------------------------------------------------------
+
+
+class Ahead(NamedTuple):
+    """What an agreed run is going to do: how many restarts it may come to, and in words."""
+
+    restarts: int
+    words: list[str]
+
+
+def ahead(decision: Mapping[str, Any], rounds: int) -> Ahead:
+    """What is announced before a host is touched; `rounds` is how many restarts there may be."""
+    if decision["restart"]["now"] is not True:
+        return Ahead(0, [])
+    stuck = [one for one in decision["offers"] if one["code"] == "restart_pending"]
+    if stuck and not decision["install"]:
+        names = ", ".join(one["kb"] or one["title"] for one in stuck)
+        first = "A pending restart keeps updates from being installed, so it comes first."
+        if rounds < 2:
+            return Ahead(1, [first, f"{names}: left for another run, because one round is allowed."])
+        return Ahead(2, [first, f"{names}: decided on after it; what restarts then costs a second restart."])
+    names = ", ".join(one["kb"] or one["title"] for one in decision["offers"] if one["decision"] == "install")
+    words = [f"One restart for {names}."] if names else ["One restart for what waits for it already."]
+    if names and decision["restart_required"] == "yes":
+        words.append("The restart that is pending already is taken along.")
+    return Ahead(1, words)
+
+
+class Next(NamedTuple):
+    """Whether there is something for another round, the decision for it, and what the restart has failed to do."""
+
+    go: bool
+    decision: dict[str, Any]
+    failure: str | None
+
+
+def next_round(decision: Mapping[str, Any], rounds: Sequence[Mapping[str, Any]], most: int) -> Next:
+    """What to do after a restart, by a `decision` made after it and the results of the rounds before.
+
+    Nothing is installed twice: what was installed and is offered once more would cost a restart for nothing, however
+    often. If it was gone before the restart and is back after it, Windows has taken the update off again.
+    """
+    installed = {
+        update["id"]: update["reoffered"]
+        for one in rounds
+        for update in (one["install"] or {}).get("updates", ())
+        if update["result"] == "installed"
+    }
+    back = [
+        one["kb"] or one["title"]
+        for one in decision["offers"]
+        if installed.get(one["id"]) is False and one["code"] != "already_in_effect"
+    ]
+    left = [one for one in decision["install"] if one not in installed]
+    failure = None
+    if not decision["reached"]:
+        failure = f"The host could not be asked after the restart: {(decision['problem'] or {}).get('message')}"
+    elif back:
+        what = f"Windows has taken {', '.join(back)} off again in the restart, and offers it as before"
+        failure = f"{what}; the build is {decision['build']}."
+    # A restart that is pending once more is told; only what is installed for it is a reason for another.
+    forced = any(one["id"] in left and one["restart"] != "none" for one in decision["offers"])
+    restart = {**decision["restart"], "now": decision["restart"]["now"] and forced}
+    go = bool(left) and failure is None and len(rounds) < most
+    return Next(go, {**decision, "install": left, "restart": restart}, failure)
+
+
+def stays_out(verify: Mapping[str, Any] | None, rounds: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a host must not be put back: it has not come back, or the last look did not find it healthy."""
+    if rounds and rounds[-1]["restart"] and rounds[-1]["restart"]["done"] is None:
+        return True
+    looked = verify or {}
+    last = looked.get("after") or looked.get("before") or {"healthy": True}
+    return last["healthy"] is not True
+
+
+def together(installs: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """One result of all installations: each update as it ended last, the proof from the first moment to the last."""
+    if len(installs) < 2:
+        return dict(installs[0]) if installs else None
+    last = installs[-1]
+    updates = {update["id"]: update for one in installs for update in one["updates"]}
+    made = {**last, **installing.told(list(updates.values()))}
+    if not last["updates"] and last["outcome"] in BAD_INSTALL:
+        made["outcome"] = last["outcome"]
+    made["words"] = list(dict.fromkeys(word for one in installs for word in one["words"]))
+    made["changed"] = any(one["changed"] for one in installs)
+    made["started_at"] = installs[0]["started_at"]
+    made["seconds"] = sum(one["seconds"] for one in installs)
+    proofs = [one["proof"] for one in installs if one["proof"]]
+    if proofs:
+        first, final = proofs[0], proofs[-1]
+        whole = installing.proof(first["before"], final["after"], kept=final["track_kept"], wanted_by=None, names={})
+        made["proof"] = {**whole, "restart_wanted_by": final["restart_wanted_by"]}
+    return made
+
+
+def baseline(
+    name: str,
+    decision: Mapping[str, Any] | None,
+    rounds: Sequence[Mapping[str, Any]],
+    *,
+    verify: Mapping[str, Any] | None = None,
+    drain: Mapping[str, Any] | None = None,
+    preflight: Mapping[str, Any] | None = None,
+    untouched: str | None = None,
+    failure: str | None = None,
+    heard: Sequence[str] = (),
+    check_mode: bool = False,
+) -> dict[str, Any]:
+    """What became of a host over all its rounds: the keys of `result`, and `restarts`, `drain`, `preflight` and `out`.
+
+    `decision` is the last one, `untouched` is why nothing was done. `out`: the host is or may be out of service now.
+    """
+    installs = [one["install"] for one in rounds if one["install"]]
+    restarts = [one["restart"] for one in rounds if one["restart"]]
+    acted = next((one["decision"] for one in reversed(rounds) if one["install"]), decision)
+    said = [*heard, *(word for one in rounds for word in one["words"] if word not in (failure or ""))]
+    install, restart = together(installs), restarts[-1] if restarts else None
+    made = result(name, acted, install, verify, restart, untouched or failure, said)
+    if untouched:
+        made.update(outcome="blocked", next_step=UNTOUCHED)
+    elif check_mode and made["outcome"] == "restart_due" and acted and acted["restart"]["now"]:
+        made.update(outcome="check_mode", failed=False, next_step=None)
+    if drain and drain["state"] in ("drained", "unknown"):
+        made["words"].append(f"{OUT[drain['state']]}: {drain['why'] or 'nobody put it back'}")
+        made.update(outcome=made["outcome"] if made["failed"] else "failed", failed=True, next_step=STILL_OUT)
+    made["words"] = list(dict.fromkeys(made["words"]))
+    return {
+        **made,
+        "restarts": restarts,
+        "drain": drain,
+        "preflight": preflight,
+        "out": _out(decision, install, verify, restart, drain),
+    }
+
+
+def _out(
+    decision: Mapping[str, Any] | None,
+    install: Mapping[str, Any] | None,
+    verify: Mapping[str, Any] | None,
+    restart: Mapping[str, Any] | None,
+    drain: Mapping[str, Any] | None,
+) -> bool:
+    """Whether a host is out of service, or nobody has seen that it is not."""
+    if drain and drain["state"] in ("drained", "unknown"):
+        return True
+    if (decision and not decision["reached"]) or (restart and restart["done"] is None):
+        return True
+    after = (verify or {}).get("after")
+    if after:
+        return after["healthy"] is not True
+    proof = (install or {}).get("proof")
+    lost = proof is not None and proof["after"] is None and (install or {}).get("outcome") != "check_mode"
+    return lost and not restart

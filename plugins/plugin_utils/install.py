@@ -20,6 +20,7 @@ OUTCOMES = (
     "nothing_to_do",
     "installed",
     "partly_installed",
+    "downloaded",
     "failed",
     "still_installing",
     "unknown",
@@ -27,15 +28,18 @@ OUTCOMES = (
     "check_mode",
 )
 RESULTS = ("installed", "failed", "left_out", "still_installing", "unknown")
+GONE = "win_updates did not find it any more."
 UPDATE_IDS = "wu_reboot_required"
 HRESULT = re.compile(r"0x([0-9A-Fa-f]{8})(?![0-9A-Fa-f])")
 
 
-def stale(decision: Mapping[str, Any], current: Mapping[str, Any], now: datetime) -> list[str]:
+def stale(
+    decision: Mapping[str, Any], current: Mapping[str, Any], now: datetime, wanted: Collection[str] | None = None
+) -> list[str]:
     """What has changed since the decision, in sentences; empty when it still holds.
 
-    `current` is what a decision made now would rest on (`stale_when`). Of the offers only those that are to be
-    installed count.
+    `current` is what a decision made now would rest on (`stale_when`). Of the offers only those count that are to be
+    installed, or the `wanted`.
     """
     words = []
     before = decision["stale_when"]
@@ -51,7 +55,7 @@ def stale(decision: Mapping[str, Any], current: Mapping[str, Any], now: datetime
     if current["offers"] is None:
         words.append("What the host is offered now is not known.")
     names = {offer["id"]: offer["kb"] or offer["title"] for offer in decision["offers"]}
-    for update in decision["install"] if current["offers"] is not None else ():
+    for update in (decision["install"] if wanted is None else wanted) if current["offers"] is not None else ():
         revision, offered = before["offers"].get(update), current["offers"].get(update)
         if offered is None:
             words.append(f"{names.get(update, update)} is no longer offered.")
@@ -123,15 +127,20 @@ def _result(offer: Offer, report: Report, after: After) -> tuple[str, str | None
     if said is not None and said.get("installed") is True:
         return "installed", None, None
     if said is not None and "failure_hresult_code" in said:
-        code = int(said["failure_hresult_code"]) & 0xFFFFFFFF
-        return "failed", f"0x{code:08X}", shown(said.get("failure_msg", ""), 300)
+        return _failed_with(said)
     whole = report.ended and not report.lost
     # Its message is about what it found, or about a search that found nothing at all.
     if whole and report.message and (said is not None or not report.updates):
         return _failed(report.message)
     if whole and said is None:
-        return "left_out", None, "win_updates did not find it any more."
+        return "left_out", None, GONE
     return _asked(offer, report, after)
+
+
+def _failed_with(said: Mapping[str, Any]) -> tuple[str, str | None, str | None]:
+    """Failed with the HRESULT that win_updates tells of the update."""
+    code = int(said["failure_hresult_code"]) & 0xFFFFFFFF
+    return "failed", f"0x{code:08X}", shown(said.get("failure_msg", ""), 300)
 
 
 def _failed(message: str) -> tuple[str, str | None, str | None]:
@@ -157,6 +166,46 @@ def _asked(offer: Offer, report: Report, after: After) -> tuple[str, str | None,
     if listed or (isinstance(waiting, list) and offer.id in [str(name).lower() for name in waiting]):
         return "installed", None, "The host says so: nobody saw the installation end."
     return "unknown", None, "It is not offered any more, and the host does not list it as installed."
+
+
+def waiting(decision: Mapping[str, Any]) -> list[str]:
+    """The ids that can be downloaded ahead: what is to be installed, now or later."""
+    return [*decision["install"], *decision["put_off"]]
+
+
+def download_of(offer: Offer, report: Report) -> dict[str, Any]:
+    """What became of an update that was to be downloaded, as `result_of` tells it of an installation."""
+    name, hresult, message = _download(offer, report)
+    return {
+        "id": offer.id,
+        "kb": offer.kb,
+        "title": shown(offer.title),
+        "result": name,
+        "hresult": hresult,
+        "message": message,
+        "reoffered": False,
+    }
+
+
+def _download(offer: Offer, report: Report) -> tuple[str, str | None, str | None]:
+    said = report.updates.get(offer.id)
+    if said is not None and said.get("downloaded") is True:
+        return "downloaded", None, None
+    if said is not None and "failure_hresult_code" in said:
+        return _failed_with(said)
+    if not report.ended or report.lost:
+        return "unknown", None, "Nobody saw its download end; the installation asks again."
+    if report.message:
+        return _failed(report.message)
+    # What was there before is downloaded without a word.
+    return ("left_out", None, GONE) if said is None else ("downloaded", None, None)
+
+
+def downloads(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """As `told`, of downloads: one that failed is no good end, because win_updates then installs nothing of all."""
+    words = {one["result"] for one in results}
+    order = ("unknown", "failed", "downloaded")
+    return {**told(results), "outcome": next((name for name in order if name in words), "nothing_to_do")}
 
 
 def told(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -260,7 +309,7 @@ def words(
         elif one["result"] == "failed":
             code = f" ({one['hresult']})" if one["hresult"] else ""
             said.append(f"{name} failed{code}: {one['message']}")
-        elif one["result"] != "installed":
+        elif one["result"] not in ("installed", "downloaded"):
             said.append(f"{name} is {one['result'].replace('_', ' ')}: {one['message']}")
     after = shown_proof["after"] if shown_proof else None
     if shown_proof is None or after is None:

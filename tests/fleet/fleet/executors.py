@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import fast, fast_drain, fast_offers, model, pwsh
+from . import fast, fast_drain, fast_offers, fast_packages, fast_preflight, model, pwsh
 from .host import Host
 from .payload import Payload
 from .server import OWN, Executor
@@ -19,7 +19,9 @@ from .server import OWN, Executor
 SIGNALS = OWN + "windows_signals_info"
 OFFERS = OWN + "windows_offers_info"
 DRAIN = OWN + "windows_drain"
-LISTS = ("gather_subset", "services")
+PREFLIGHT = OWN + "windows_preflight_info"
+PACKAGES = OWN + "windows_packages"
+LISTS = ("gather_subset", "services", "processes")
 
 
 class ExecutorError(Exception):
@@ -40,8 +42,8 @@ class Fast:
 
     async def run(self, host: Host, run: Payload, script: str, stdin: bytes, timeout: float) -> model.Answer:
         """The module's JSON result."""
-        if run.name not in (SIGNALS, OFFERS, DRAIN):
-            known = f"{SIGNALS}, {OFFERS} and {DRAIN}"
+        if run.name not in (SIGNALS, OFFERS, DRAIN, PREFLIGHT, PACKAGES):
+            known = f"{SIGNALS}, {OFFERS}, {DRAIN}, {PREFLIGHT} and {PACKAGES}"
             said = f"{run.name}: the fast executor only answers {known}; use --executor powershell."
             return model.module_result(run, {"failed": True, "changed": False, "msg": said})
         check_mode = bool(run.arguments.get("_ansible_check_mode"))
@@ -58,9 +60,17 @@ class Fast:
                 for what, value in asked.changes:
                     fast_drain.change(host, what, value)
                 return model.module_result(run, result)
+            if run.name == PACKAGES:
+                servicing = fast_packages.Module(world, arguments, check_mode)
+                result = servicing.run()
+                if servicing.removed:
+                    host.remove_package(servicing.removed)
+                return model.module_result(run, result)
             if run.name == OFFERS:
                 signals = fast_offers.signals(world, arguments, check_mode)
                 fast_offers.searched(host.state)
+            elif run.name == PREFLIGHT:
+                signals = fast_preflight.signals(fast_preflight.shown(world), arguments)
             else:
                 signals = fast.signals(world, arguments)
         except ValueError as error:
@@ -84,13 +94,18 @@ class PowerShell:
             world = shown(live(host, run))
             if run.name == DRAIN:
                 world = {**fast_drain.shown(world), "changes": str(told)}
+            if run.name == PREFLIGHT:
+                world = fast_preflight.shown(world)
+            if run.name == PACKAGES:
+                world = {**fast_packages.shown(world), "changes": str(told)}
             try:
                 code, out, err = await self.pool.run(world, script, stdin, timeout)
             except TimeoutError:
                 return 1, b"", f"simfleet: {run.name} took longer than {timeout:.0f} s\r\n".encode()
             finally:
                 if told.exists():
-                    fast_drain.take_in(host, told.read_text(encoding="utf-8"))
+                    take_in = fast_packages.take_in if run.name == PACKAGES else fast_drain.take_in
+                    take_in(host, told.read_text(encoding="utf-8"))
         if run.name == OFFERS:
             fast_offers.searched(host.state)
         return code, out, err

@@ -12,7 +12,7 @@ from typing import Any
 
 from .worlds import WorldError, describe, read_yaml, schema
 
-AT_RESTART = ("slow_boot", "never_back")
+AT_RESTART = ("slow_boot", "never_back", "rolls_back")
 FROM_THE_START = ("refused", "unauthorized")
 
 

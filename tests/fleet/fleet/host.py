@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from . import fast_packages
 from .faults import HostFaults
 from .worlds import KINDS
 
@@ -88,6 +89,11 @@ class Host:
         self._finish_install: Callable[[], None] | None = None
         self._install_job: asyncio.Task[None] | None = None
         self._will_boot = False
+        # The updates that wait for the restart, and what was offered before them.
+        self._waiting: list[dict[str, Any]] = []
+        self._offered: list[dict[str, Any]] = []
+        # Whether servicing is still at work after a boot.
+        self._servicing = False
         self.began = time.monotonic()
         self.socket = _bound(0)
         self.port: int = self.socket.getsockname()[1]
@@ -210,12 +216,19 @@ class Host:
         more = sum(fault.seconds or 0 for fault in faults)
         down = float(self.state.get("reboot", {}).get("down_seconds", 2)) + more
         await asyncio.sleep(down * self.time_scale)
-        self.booted()
+        if "rolls_back" in kinds:
+            self._roll_back()
+        seconds = self.booted()
         self._shutdown = None
         await self.up()
+        if seconds:
+            self._later(seconds * self.time_scale, self._serviced)
 
-    def booted(self) -> None:
-        """The state after a boot. The host's clock stands still otherwise, so it moves on here by a fixed time."""
+    def booted(self) -> float:
+        """The state after a boot, and the seconds that servicing still needs.
+
+        The host's clock stands still otherwise, so it moves on here by a fixed time.
+        """
         boot = datetime.fromisoformat(self.state["clock"]) + timedelta(minutes=2)
         self.state["boot"] = f"{boot:%Y-%m-%dT%H:%M:%SZ}"
         self.state["clock"] = f"{boot + timedelta(minutes=1):%Y-%m-%dT%H:%M:%SZ}"
@@ -233,7 +246,27 @@ class Host:
         if "busy" in self.agent:
             self.agent["busy"] = False
         self._complete_packages()
+        self._waiting, self._offered = [], []
         self._will_boot = False
+        self._servicing = True
+        seconds = fast_packages.boot(self.state)
+        if not seconds:
+            self._end_servicing()
+        return seconds
+
+    async def _serviced(self) -> None:
+        self._end_servicing()
+
+    def _end_servicing(self) -> None:
+        """What servicing had to remove is gone."""
+        if self._servicing:
+            self._servicing = False
+            self._show_revision(fast_packages.finish(self.state))
+
+    def remove_package(self, name: str) -> None:
+        """Remove a servicing package: at once, or with the next boot."""
+        if not fast_packages.remove(self.state, name):
+            self._show_revision(fast_packages.finish(self.state))
 
     @property
     def agent(self) -> dict[str, Any]:
@@ -285,6 +318,9 @@ class Host:
 
     def take_in(self, offers: list[dict[str, Any]]) -> None:
         """The effects of installing these updates."""
+        if not self._waiting:
+            self._offered = list(self.state.get("offers", []))
+        self._waiting += [offer for offer in offers if does(offer) == "always"]
         for offer in offers:
             self._list_hotfixes(offer)
             waits = does(offer) == "always"
@@ -299,6 +335,17 @@ class Host:
             for holder, key in ((self.state, "offers"), (self.agent, "offers_after_search")):
                 if key in holder:
                     holder[key] = [other for other in holder[key] if not takes_away(offer, other)]
+
+    def _roll_back(self) -> None:
+        """Windows cannot finish what waits for the restart: it undoes it, and offers it again."""
+        for offer in self._waiting:
+            if "build" in offer:
+                del self.state["registry"][PACKAGE.format(build=offer["build"])]
+            listed = self.state.get("hotfixes", [])
+            listed[:] = [entry for entry in listed if entry["kb"] not in kbs(offer)]
+        there = {offer["id"] for offer in self.state.get("offers", [])}
+        undone = [offer for offer in self._offered if any(takes_away(one, offer) for one in self._waiting)]
+        self.state.setdefault("offers", []).extend(offer for offer in undone if offer["id"] not in there)
 
     def _list_hotfixes(self, offer: dict[str, Any]) -> None:
         today = datetime.fromisoformat(self.state["clock"])
@@ -330,11 +377,18 @@ class Host:
         if number(build) > (int(data(values.get(family, 0))), int(data(values.get(revision, 0)))):
             values[family], values[revision] = build.partition(".")[0], number(build)[1]
 
+    def _show_revision(self, revision: int | None) -> None:
+        """Windows shows this revision from now on, when there is one."""
+        if revision is not None:
+            values = self._registry_key(VERSION)
+            values[next((name for name in values if name.lower() == "ubr"), "UBR")] = revision
+
     def world(self) -> dict[str, Any]:
         """The world as it is when everybody has gone: a restart or an installation that is under way ends well."""
         if self._will_boot:
             self._end_processes()
             self.booted()
+        self._end_servicing()
         self._end_install()
         return copy.deepcopy({key: value for key, value in self.state.items() if key != "expect"})
 

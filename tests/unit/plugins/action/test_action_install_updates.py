@@ -220,6 +220,8 @@ def test_win_updates_is_given_the_patterns_and_never_a_restart(monkeypatch: pyte
     options = {"accept_list": ["^One$"], "category_names": ["*"], "reboot": False, "skip_optional": False}
     assert given == [({**options, "state": "installed"}, {"x": 1})]
     assert report == ({"a": {"installed": True}}, "one failed", True, False)
+    action.install(["^One$"], {}, time.monotonic() + LATER, 0.0, "downloaded")
+    assert given[-1] == ({**options, "state": "downloaded"}, {})
 
 
 @pytest.mark.parametrize(("error", "kind"), ESCAPING)

@@ -115,8 +115,17 @@ def test_restart_agreed(
     assert host_run.restart_agreed(decided, done, now) == (may, why)
 
 
+@pytest.mark.parametrize(("lead", "may"), [(0, True), (1, True), (3599, True), (3600, False), (86400, False)])
+def test_users_are_warned_within_the_window(lead: int, may: bool) -> None:
+    words = f"The window closes at {WINDOW['end']}, before the {lead} seconds of warning are over"
+    why = "Why." if may else f"{words}, so the host is not restarted."
+    assert host_run.restart_agreed(agreed(), WAITING, END - timedelta(hours=1), lead) == (may, why)
+    assert host_run.restart_agreed(agreed(restart={"window": None}), WAITING, NOW, lead) == (True, "Why.")
+
+
 def test_every_outcome_of_an_installation_has_ended_or_not() -> None:
-    open_ends = {"still_installing", "unknown", "stale", "check_mode"}
+    # Nobody restarts a host for a download.
+    open_ends = {"still_installing", "unknown", "stale", "check_mode", "downloaded"}
     assert set(host_run.ENDED) == set(install.OUTCOMES) - open_ends
     assert set(host_run.BAD_INSTALL) <= set(install.OUTCOMES)
 
@@ -303,3 +312,299 @@ def test_every_combination_ends_in_a_known_word() -> None:
     for word, outcome in itertools.product(("nothing", "blocked", "unknown"), (*install.OUTCOMES, None)):
         done = None if outcome is None else installed(outcome)
         assert host_run.result("web1", decision(word), done)["outcome"] in known
+
+
+def test_what_else_is_heard_is_told() -> None:
+    made = host_run.result("web1", decision(), installed(words=["Installed."]), heard=["Heard."])
+    assert (made["outcome"], made["words"]) == ("installed", ["Installed.", "Heard."])
+
+
+def test_a_restart_that_nobody_has_seen_end_is_no_good_end() -> None:
+    made = host_run.result("web1", agreed(), installed(), None, {"done": None})
+    assert (made["outcome"], made["failed"]) == ("failed", True)
+    assert made["words"] == ["Nobody has seen the host come back from its restart."]
+
+
+# --- several rounds --------------------------------------------------------------------------------------------------
+
+
+def offer(name: str, word: str = "install", **changes: Any) -> dict[str, Any]:
+    """An offer of a decision; its KB is KB and its id."""
+    kb = f"KB{name}"
+    return {"id": name, "kb": kb, "title": "Title", "decision": word, "code": "x", "restart": "always", **changes}
+
+
+def offering(*offers: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """An agreed decision with these offers."""
+    install_ids = [one["id"] for one in offers if one["decision"] == "install"]
+    return agreed(offers=list(offers), install=install_ids, build="26100.1", **changes)
+
+
+STUCK = offer("1", "blocked", code="restart_pending")
+PENDING_FIRST = "A pending restart keeps updates from being installed, so it comes first."
+AHEAD: list[tuple[dict[str, Any], int, int, list[str]]] = [
+    (offering(offer("1"), offer("2"), offer("3", "put_off")), 2, 1, ["One restart for KB1, KB2."]),
+    (offering(offer("1", kb=None)), 1, 1, ["One restart for Title."]),
+    (offering(), 2, 1, ["One restart for what waits for it already."]),
+    (offering(restart_required="yes"), 2, 1, ["One restart for what waits for it already."]),
+    (
+        offering(offer("1"), restart_required="yes"),
+        2,
+        1,
+        ["One restart for KB1.", "The restart that is pending already is taken along."],
+    ),
+    (
+        offering(STUCK, restart_required="yes"),
+        2,
+        2,
+        [PENDING_FIRST, "KB1: decided on after it; what restarts then costs a second restart."],
+    ),
+    (
+        offering(STUCK, offer("2", "blocked", code="restart_pending", kb=None), restart_required="yes"),
+        1,
+        1,
+        [PENDING_FIRST, "KB1, Title: left for another run, because one round is allowed."],
+    ),
+    (offering(offer("1"), restart={"now": False}), 2, 0, []),
+    (offering(offer("1"), restart={"now": 1}), 2, 0, []),
+]
+
+
+@pytest.mark.parametrize(("decided", "rounds", "restarts", "words"), AHEAD)
+def test_what_lies_ahead(decided: dict[str, Any], rounds: int, restarts: int, words: list[str]) -> None:
+    assert host_run.ahead(decided, rounds) == (restarts, words)
+
+
+def update(name: str, result: str = "installed", **changes: Any) -> dict[str, Any]:
+    """What became of an update."""
+    made = {"id": name, "kb": f"KB{name}", "title": "Title", "result": result, "reoffered": False}
+    return {**made, "hresult": None, "message": None, **changes}
+
+
+def moment(**changes: Any) -> dict[str, Any]:
+    """A host at a moment of a proof."""
+    return {"boot": "1", "build": "26100.1", "kbs": ["KB0"], "pending": [], "restart_required": "no", **changes}
+
+
+def done(*updates: dict[str, Any], after: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+    """The result of an installation of these updates."""
+    proof = install.proof(moment(), after or moment(), kept=None, wanted_by=None, names={})
+    told = install.told(list(updates))
+    times = {"changed": bool(updates), "started_at": "a", "ended_at": "b", "seconds": 7}
+    return {**told, "words": [], "problem": None, "proof": proof, **times, **changes}
+
+
+def one_round(made: dict[str, Any] | None, restarted: bool | str | None = True, **changes: Any) -> dict[str, Any]:
+    """The result of a round; `restarted` is empty when there was no restart."""
+    restart = None if restarted == "" else {"done": restarted, "reason": "Why."}
+    return {"decision": agreed(), "install": made, "restart": restart, "words": [], **changes}
+
+
+def test_another_round_installs_only_what_is_new() -> None:
+    rounds = [one_round(done(update("1"), update("2", reoffered=True), update("3", "failed")))]
+    after = offering(
+        offer("1", "refuse", code="already_in_effect"), offer("2"), offer("3"), offer("4"), offer("5", "put_off")
+    )
+    before = copy.deepcopy(after)
+    made = host_run.next_round(after, rounds, 2)
+    assert after == before
+    assert (made.go, made.failure) == (True, None)
+    assert made.decision == {**after, "install": ["3", "4"]}
+    assert made.decision["restart"]["now"] is True
+    assert host_run.next_round(after, rounds, 1).go is False
+    assert host_run.next_round(after, [*rounds, one_round(None)], 2).go is False
+
+
+@pytest.mark.parametrize("offers", [(), (offer("1", "put_off", code="already_in_effect"),), (offer("9", "put_off"),)])
+def test_no_round_without_something_to_install(offers: tuple[dict[str, Any], ...]) -> None:
+    made = host_run.next_round(offering(*offers), [one_round(done(update("1")))], 2)
+    assert (made.go, made.failure, made.decision["install"]) == (False, None, [])
+
+
+def test_what_is_installed_already_forces_no_second_restart() -> None:
+    """A restart that is pending once more is told and not repeated; what installs without one is installed."""
+    after = offering(offer("2"), offer("4", restart="none"), restart_required="yes")
+    made = host_run.next_round(after, [one_round(done(update("2", reoffered=True)))], 2)
+    assert (made.go, made.decision["install"], made.decision["restart"]["now"]) == (True, ["4"], False)
+    not_agreed = {**after, "restart": {**after["restart"], "now": False}}
+    assert host_run.next_round(not_agreed, [one_round(None)], 2).decision["restart"]["now"] is False
+
+
+@pytest.mark.parametrize("word", ["install", "put_off", "blocked"])
+def test_an_update_that_windows_took_off_again_ends_the_rounds(word: str) -> None:
+    after = offering(offer("1", word), offer("2"))
+    made = host_run.next_round(after, [one_round(done(update("1")))], 2)
+    words = "Windows has taken KB1 off again in the restart, and offers it as before; the build is 26100.1."
+    assert (made.go, made.failure) == (False, words)
+
+
+def test_a_host_that_does_not_answer_after_its_restart() -> None:
+    after = offering(reached=False, problem=PROBLEM)
+    assert host_run.next_round(after, [one_round(None)], 2)[::2] == (
+        False,
+        "The host could not be asked after the restart: timed out",
+    )
+
+
+GOOD, BAD, NOBODY = ({"healthy": one} for one in (True, False, None))
+
+
+@pytest.mark.parametrize(
+    ("verify", "rounds", "stays"),
+    [
+        (None, [], False),
+        ({}, [], False),
+        ({"before": GOOD}, [], False),
+        ({"before": BAD}, [], True),
+        ({"before": NOBODY}, [], True),
+        ({"before": GOOD, "after": BAD}, [one_round(None)], True),
+        ({"before": BAD, "after": GOOD}, [one_round(None)], False),
+        ({"before": GOOD, "after": NOBODY}, [one_round(None, "")], True),
+        ({"before": GOOD, "after": GOOD}, [one_round(None, None)], True),
+        ({"before": GOOD, "after": GOOD}, [one_round(None, None), one_round(None)], False),
+        ({"before": GOOD}, [one_round(None, False)], False),
+    ],
+)
+def test_who_stays_out(verify: dict[str, Any] | None, rounds: list[dict[str, Any]], stays: bool) -> None:
+    assert host_run.stays_out(verify, rounds) is stays
+
+
+def test_one_installation_is_told_as_it_is() -> None:
+    assert host_run.together([]) is None
+    one = done(update("1"))
+    assert host_run.together([one]) == one
+
+
+def test_two_installations_are_told_as_one() -> None:
+    first = done(
+        update("1"),
+        update("2", "failed", message="Boom."),
+        after=moment(kbs=["KB0", "KB1"], pending=["servicing:x"]),
+        words=["A.", "B."],
+    )
+    second = done(
+        update("2"),
+        words=["B.", "C."],
+        started_at="c",
+        ended_at="d",
+        seconds=5,
+        changed=False,
+        after=moment(boot="2", build="26100.2", kbs=["KB0", "KB1", "KB2"]),
+    )
+    second["proof"]["before"] = moment(boot="2", build="26100.2", kbs=["KB0", "KB1"])
+    second["proof"] |= {"track_kept": True, "restart_wanted_by": [{"id": "2", "kb": "KB2"}]}
+    made = host_run.together([first, second])
+    assert made is not None
+    assert (made["outcome"], made["installed"], made["failed_updates"]) == ("installed", ["1", "2"], [])
+    assert made["words"] == ["A.", "B.", "C."]
+    assert (made["changed"], made["started_at"], made["ended_at"], made["seconds"]) == (True, "a", "d", 12)
+    assert made["proof"] == {
+        "before": moment(),
+        "after": second["proof"]["after"],
+        "restarted": True,
+        "kbs_added": ["KB1", "KB2"],
+        "build_changed": True,
+        "track_kept": True,
+        "restart_wanted_by": [{"id": "2", "kb": "KB2"}],
+    }
+
+
+def test_a_second_installation_that_did_not_come_to_anything() -> None:
+    first, nothing = done(update("1")), done(proof=None)
+    stale = {**nothing, "outcome": "stale"}
+    assert [(host_run.together(both) or {})["outcome"] for both in ([first, nothing], [first, stale])] == [
+        "installed",
+        "stale",
+    ]
+    assert (host_run.together([first, nothing]) or {})["proof"] == first["proof"] | {"restart_wanted_by": None}
+    assert (host_run.together([nothing, nothing]) or {})["proof"] is None
+    assert (host_run.together([nothing, first]) or {})["outcome"] == "installed"
+
+
+def outcome_of(*rounds: dict[str, Any], decided: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    """The result of a host over these rounds."""
+    return host_run.baseline("web1", decided or agreed(), rounds, **more)
+
+
+def test_a_baseline_that_ended_well() -> None:
+    second = one_round(done(update("2")), decision=agreed(summary="The second."), words=["Heard there."])
+    made = outcome_of(
+        one_round(done(update("1"))), second, verify={"after": GOOD}, drain={"state": "active", "why": None}
+    )
+    assert {key: made[key] for key in ("name", "outcome", "failed", "words", "next_step", "out")} == {
+        "name": "web1",
+        "outcome": "restarted",
+        "failed": False,
+        "words": ["Heard there."],
+        "next_step": None,
+        "out": False,
+    }
+    assert (made["decision"]["summary"], made["install"]["installed"]) == ("The second.", ["1", "2"])
+    assert made["restarts"] == [second["restart"]] * 2
+    assert (made["restart"], made["drain"], made["preflight"]) == (
+        second["restart"],
+        {"state": "active", "why": None},
+        None,
+    )
+
+
+def test_the_decision_is_the_one_that_was_carried_out() -> None:
+    last = agreed(summary="The last.")
+    assert (
+        outcome_of(one_round(done(), decision=decision(summary="Did.")), decided=last)["decision"]["summary"] == "Did."
+    )
+    assert outcome_of(one_round(None), decided=last)["decision"] == last
+
+
+def test_nothing_was_done() -> None:
+    made = outcome_of(untouched="Somebody is at work.", failure="Stop: Somebody is at work.", preflight={"ok": False})
+    assert (made["outcome"], made["failed"], made["words"]) == ("blocked", True, ["Somebody is at work."])
+    assert (made["next_step"], made["out"], made["preflight"]) == (host_run.UNTOUCHED, False, {"ok": False})
+
+
+def test_a_failure_is_told_once() -> None:
+    failed = one_round(done(update("1")), words=["Boom.", "Heard."])
+    assert outcome_of(failed, failure="Restart: Boom. And more.", heard=["First.", "Heard."])["words"] == [
+        "First.",
+        "Heard.",
+        "Restart: Boom. And more.",
+    ]
+
+
+@pytest.mark.parametrize("state", ["drained", "unknown"])
+def test_a_host_that_is_out_of_service_has_not_ended_well(state: str) -> None:
+    made = outcome_of(one_round(done(update("1"))), verify={"after": GOOD}, drain={"state": state, "why": "why not"})
+    assert (made["outcome"], made["failed"], made["out"]) == ("failed", True, True)
+    assert (made["words"], made["next_step"]) == ([f"{host_run.OUT[state]}: why not"], host_run.STILL_OUT)
+    sick = outcome_of(one_round(done(update("1"))), verify={"after": BAD}, drain={"state": state, "why": None})
+    assert (sick["outcome"], sick["words"][-1]) == ("verify_failed", f"{host_run.OUT[state]}: nobody put it back")
+
+
+@pytest.mark.parametrize(
+    ("rounds", "more", "out"),
+    [
+        ([one_round(done(update("1")))], {}, False),
+        ([], {"decided": agreed(reached=False, problem=PROBLEM)}, True),
+        ([one_round(done(), None)], {}, True),
+        ([one_round(done(), False)], {}, False),
+        ([one_round(done())], {"verify": {"after": BAD}}, True),
+        ([one_round(done())], {"verify": {"after": NOBODY}}, True),
+        ([one_round(done())], {"verify": {"before": BAD}}, False),
+        ([one_round(done())], {"drain": {"state": "refused", "why": "busy"}}, False),
+        # Nobody has seen it since the installation.
+        ([one_round(done(proof={"before": moment(), "after": None}), "")], {}, True),
+        ([one_round(done(proof={"before": moment(), "after": None}, outcome="check_mode"), "")], {}, False),
+        ([one_round(done(proof={"before": moment(), "after": None}))], {}, False),
+        ([one_round(done(proof={"before": moment(), "after": None}), "")], {"verify": {"after": GOOD}}, False),
+    ],
+)
+def test_who_is_out_of_service(rounds: list[dict[str, Any]], more: dict[str, Any], out: bool) -> None:
+    assert outcome_of(*rounds, **more)["out"] is out
+
+
+def test_check_mode_owes_no_restart_that_the_run_would_do() -> None:
+    stuck = one_round(done(), "", decision=offering(STUCK))
+    assert outcome_of(stuck, check_mode=True)["outcome"] == "check_mode"
+    assert outcome_of(stuck)["outcome"] == "restart_due"
+    later = one_round(done(), "", decision=offering(STUCK, restart={"now": False, "consent": False}))
+    assert outcome_of(later, check_mode=True)["outcome"] == "restart_due"

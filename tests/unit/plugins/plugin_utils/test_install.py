@@ -401,6 +401,7 @@ def test_every_outcome() -> None:
         "nothing_to_do",
         "installed",
         "partly_installed",
+        "downloaded",
         "failed",
         "still_installing",
         "unknown",
@@ -646,3 +647,76 @@ def test_words_of_the_host() -> None:
         restarted,
         left,
     ]
+
+
+# --- downloads -------------------------------------------------------------------------------------------------------
+
+
+def test_what_waits_can_be_downloaded_ahead() -> None:
+    assert install.waiting({"install": ["a"], "put_off": ["c", "b"], "refuse": ["d"], "blocked": ["e"]}) == [
+        "a",
+        "c",
+        "b",
+    ]
+
+
+def test_a_decision_is_stale_for_what_is_wanted() -> None:
+    now = current(offers={"a": 2000, "c": 1})
+    assert install.stale(decision(), now, NOW) == []
+    assert install.stale(decision(), now, NOW, ["a", "b"]) == ["KB5122871 is no longer offered."]
+    assert install.stale(decision(), current(offers={}), NOW, []) == []
+
+
+FETCHED = {"downloaded": True}
+UNSEEN_DOWNLOAD = ("unknown", None, "Nobody saw its download end; the installation asks again.")
+DOWNLOADS: list[tuple[Report, tuple[str, str | None, str | None]]] = [
+    (Report({"a": FETCHED}, None, True), ("downloaded", None, None)),
+    # What is known of this update goes before what is said of the run.
+    (Report({"a": FETCHED}, "Failed to download", True), ("downloaded", None, None)),
+    (Report({"a": FETCHED}, None, False, True), ("downloaded", None, None)),
+    # It was there before.
+    (Report({"a": {"downloaded": False}}, None, True), ("downloaded", None, None)),
+    (
+        Report({"a": {"failure_hresult_code": -2145124300, "failure_msg": "no"}}, "x", False),
+        ("failed", "0x80240034", "no"),
+    ),
+    (Report({"a": {}}, "It failed (0x8024402C).", True), ("failed", "0x8024402C", "It failed (0x8024402C).")),
+    (Report({}, "It failed.", True), ("failed", None, "It failed.")),
+    (Report({"b": FETCHED}, None, True), ("left_out", None, install.GONE)),
+    (Report({"a": {}}, None, False), UNSEEN_DOWNLOAD),
+    (Report({"a": {}}, None, True, True), UNSEEN_DOWNLOAD),
+    (Report({"a": {}}, "It failed.", False), UNSEEN_DOWNLOAD),
+]
+
+
+@pytest.mark.parametrize(("report", "expected"), DOWNLOADS)
+def test_what_became_of_a_download(report: Report, expected: tuple[str, str | None, str | None]) -> None:
+    made = install.download_of(offer(), report)
+    assert (made["result"], made["hresult"], made["message"]) == expected
+    assert {key: made[key] for key in ("id", "kb", "title", "reoffered")} == {
+        "id": "a",
+        "kb": "KB5120228",
+        "title": "Hotpatch (KB5120228)",
+        "reoffered": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("results", "outcome"),
+    [
+        ([], "nothing_to_do"),
+        (["left_out"], "nothing_to_do"),
+        (["downloaded", "left_out"], "downloaded"),
+        (["downloaded", "failed"], "failed"),
+        (["failed", "unknown", "downloaded"], "unknown"),
+    ],
+)
+def test_downloads_sorted_out(results: list[str], outcome: str) -> None:
+    entry = {"kb": "KB1", "title": "t", "hresult": None, "message": "why", "reoffered": False}
+    updates = [{"id": name, "result": name, **entry} for name in results]
+    assert install.downloads(updates) == {**install.told(updates), "outcome": outcome}
+
+
+def test_words_of_downloads() -> None:
+    fetched = {"kb": "KB1", "title": "t", "result": "downloaded", "hresult": None, "message": None, "reoffered": False}
+    assert install.words([fetched, {**fetched, "result": "failed", "message": "no"}], None, []) == ["KB1 failed: no"]
