@@ -20,7 +20,13 @@ FLEET = ROOT / "tests" / "fleet"
 
 
 # Which worlds meet which playbook.
-RUNS = {"worlds": "coverage.yml", "worlds-offers": "offers.yml", "worlds-drain": "drain.yml"}
+RUNS = {
+    "worlds": "coverage.yml",
+    "worlds-offers": "offers.yml",
+    "worlds-drain": "drain.yml",
+    "worlds-preflight": "preflight.yml",
+    "worlds-rollback": "packages.yml",
+}
 
 
 def collect(scratch: Path) -> None:

@@ -25,6 +25,8 @@ TESTS = {
     # The library takes long and has little that is odd; the fast executor is not PowerShell.
     "windows_offers_info": ("tests/fleet/test_offers.py", "-k", "not library and not fast"),
     "windows_drain": ("tests/fleet/test_windows_drain.py", "-k", "same"),
+    "windows_preflight_info": ("tests/fleet/test_preflight.py", "-k", "same"),
+    "windows_packages": ("tests/fleet/test_windows_packages.py", "-k", "same"),
 }
 # What stands in a module once, and what a mistake would have made of it.
 PROBE = {
@@ -117,7 +119,67 @@ DRAIN = {
     "a new memory does not take the old one's place": ("-Destination $file -Force", "-Destination $file"),
     "the folder has to be there": ("        $null = New-Item -Path $folder -ItemType Directory -Force\n", ""),
 }
-MUTATIONS = {"Probe": PROBE, "windows_signals_info": SIGNALS, "windows_offers_info": OFFERS, "windows_drain": DRAIN}
+PREFLIGHT = {
+    "the wrong volume is read": (" -Filter \"DriveLetter = '$env:SystemDrive'\"", " | Select-Object -First 1"),
+    "a call has no time limit": ("-Arguments $Arguments -OperationTimeoutSec $timeout", "-Arguments $Arguments"),
+    "a failed call is an answer": ("if ($Accept -notcontains $answer.ReturnValue) {", "if ($false) {"),
+    "the number of a failed call is lost": (", [convert]::ToInt32($code, 16))", ")"),
+    "no protectors are an error": ("-Accept 0, $notActivated", "-Accept 0"),
+    "every volume is suspended": ("if ($answer.ReturnValue -ne 0) { return $null }", ""),
+    "a volume that is protected is suspended": (
+        "$(if ($volume.ProtectionStatus -eq 0) { Get-SuspendCount $volume } else { $null })",
+        "Get-SuspendCount $volume",
+    ),
+    "no BitLocker is an error": ("{ Get-SystemVolume } -Optional", "{ Get-SystemVolume }"),
+    "no system volume is no BitLocker": (
+        "if ($null -eq $volume) { throw",
+        "if ($null -eq $volume) { return $null; throw",
+    ),
+    "capitals of a process count": ("$running -contains $_", "$running -ccontains $_"),
+    "all processes are named": ("$module.Params.processes | Where-Object { $running -contains $_ }", "$running"),
+    "one process is no list": (
+        "    , [object[]]@($module.Params.processes |",
+        "    [object[]]@($module.Params.processes |",
+    ),
+    "BitLocker is asked for all the same": ("if ($module.Params.bitlocker) {", "if ($true) {"),
+    "processes are asked for all the same": ("if (@($module.Params.processes).Count) {", "if ($true) {"),
+}
+PACKAGES = {
+    "languages and features are listed": ("{ $kinds -contains [string]$_.ReleaseType }", "{ $true }"),
+    "a rollup is no update": ("'Update', 'UpdateRollup'", "'Update'"),
+    "one package is no list": (", [object[]]$updates", "[object[]]$updates"),
+    "one that does not tell keeps all from telling": (
+        "details = Invoke-Probe { Get-Detail $name }",
+        "details = Get-Detail $name",
+    ),
+    "every package tells of the first": ("-Online -PackageName $Name", "-Online -PackageName $updates[0].name"),
+    "the support address is left out": ("[string]$package.SupportInformation", "''"),
+    "what is not in place is removed": (" -and $removable -contains $_.state }", " }"),
+    "what waits for its restart stays": ("'Installed', 'InstallPending'", "'Installed', 'Installed'"),
+    "part of a name is enough": ("$_.name -eq $module.Params.package", "$_.name -like ($module.Params.package + '*')"),
+    "capitals of a name count": ("$_.name -eq $module.Params.package", "$_.name -ceq $module.Params.package"),
+    "check mode removes": ("if (-not $module.CheckMode) {", "if ($true) {"),
+    "the host restarts": (" -NoRestart", ""),
+    "another one is removed": ("-PackageName $found[0].name", "-PackageName $packages.value[0].name"),
+    "nobody hears of the restart": ("if ($needed.Count -eq 1) {", "if ($false) {"),
+    "no word is no restart": ("if ($needed.Count -eq 1) { $change", "if ($needed.Count -ge 0) { $change"),
+    "every removal restarts": ("[bool]$needed[0].Value", "$true"),
+    "without a list it is removed all the same": (
+        "if (-not $packages.ok) { throw [InvalidOperationException]::new($packages.error.message) }",
+        "",
+    ),
+    "reading removes": ("if ($module.Params.state -eq 'absent') {", "if ($module.Params.package) {"),
+    "a refusal is a change": ("$change.ok -and $change.value.changed", "$module.Params.state -eq 'absent'"),
+    "nothing is a change": ("    $change.changed = $true\n    $module.Diff", "    $module.Diff"),
+}
+MUTATIONS = {
+    "Probe": PROBE,
+    "windows_signals_info": SIGNALS,
+    "windows_offers_info": OFFERS,
+    "windows_drain": DRAIN,
+    "windows_preflight_info": PREFLIGHT,
+    "windows_packages": PACKAGES,
+}
 
 
 def copy(to: Path) -> Path:

@@ -15,7 +15,8 @@ from ansible_collections.rebootless.patching.plugins.plugin_utils.policy_error i
 
 SPEC = {
     "forks": {"type": "int"},
-    "hosts": {"type": "list", "elements": "dict", "required": True},
+    "hosts": {"type": "list", "elements": "raw", "required": True},
+    "record": {"type": "path"},
     "run": {"type": "str", "required": True},
     "spec": {"type": "dict", "default": {}},
     "state_dir": {"type": "path", "required": True},
@@ -36,17 +37,21 @@ class ActionModule(collector.SignalsAction):
         forks = arguments["forks"] or (task_vars or {}).get("ansible_forks") or FORKS
         try:
             spec = FleetSpec.load(arguments["spec"], "spec")
-            fleet = fleet_plan.hosts(arguments["hosts"], spec)
-            plan = fleet_plan.plan(arguments["hosts"], spec, int(forks))
+            given = self.described(arguments, task_vars or {})
+            fleet = fleet_plan.hosts(given, spec)
+            plan = fleet_plan.plan(given, spec, int(forks))
             state = State(arguments["state_dir"])
+            orphans = [self.told(lease) for lease in state.leases() if not lease["alive"]]
+            # They are let in at once and free what others wait for, who would hold all forks until then.
+            first = {lease["host"] for lease in orphans}
+            plan["order"].sort(key=lambda name: name not in first)
             if self._task.check_mode:
                 if state.known(arguments["run"]):
                     raise AnsibleActionFail(f"run: {arguments['run']} is in {state.folder} already.")
             else:
                 state.register(arguments["run"], fleet, spec.given, plan)
                 state.start_beat(arguments["run"])
-            orphans = [self.told(lease) for lease in state.leases() if not lease["alive"]]
-        except (PolicyError, StateError) as error:
+        except (PolicyError, StateError, record.RecordError) as error:
             # The sentence is whole; with its cause ansible-core would say it twice.
             raise AnsibleActionFail(str(error)) from None
         names = {host.name for host in fleet}
@@ -57,7 +62,26 @@ class ActionModule(collector.SignalsAction):
                 "which counts against the limits, and this run does not look; look, then release by name."
             )
         result["warnings"] = [*result.get("warnings", []), *plan["warnings"]]
-        return result | {"changed": False, "run": arguments["run"], "plan": plan, "orphans": orphans}
+        planned = [{"name": host.name, "groups": sorted(host.groups), "seconds": host.seconds} for host in fleet]
+        told = {"run": arguments["run"], "plan": plan, "hosts": planned, "orphans": orphans}
+        return result | {"changed": False} | told
+
+    @staticmethod
+    def described(arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The hosts with their groups, and with how long they were out last, where the record knows.
+
+        :raises RecordError: there is a record and it cannot be read
+        """
+        held = record.slot_seconds(arguments["record"]) if arguments["record"] else {}
+        known = variables.get("hostvars", {})
+        found = []
+        for given in arguments["hosts"]:
+            named = isinstance(given, Mapping)
+            host = dict(given) if named else {"name": given, "groups": known.get(given, {}).get("group_names", [])}
+            if host.get("seconds") is None:
+                host["seconds"] = held.get(str(host.get("name")))
+            found.append(host)
+        return found
 
     @staticmethod
     def told(lease: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ SPEC = {
     "force": {"type": "bool", "default": False},
     "host": {"type": "str"},
     "kind": {"type": "str", "default": "restart", "choices": list(fleet_admission.KINDS)},
-    "needs_seconds": {"type": "int", "default": 0},
+    "needs_seconds": {"type": "int"},
     "now": {"type": "str"},
     "outcome": {
         "type": "dict",
@@ -29,7 +29,7 @@ SPEC = {
     "phase": {"type": "str"},
     "poll_interval": {"type": "float", "default": 2.0},
     "run": {"type": "str"},
-    "state": {"type": "str", "required": True, "choices": ["taken", "released", "looked"]},
+    "state": {"type": "str", "required": True, "choices": ["taken", "released", "kept", "looked"]},
     "state_dir": {"type": "path", "required": True},
     "window_end": {"type": "str"},
 }
@@ -57,12 +57,11 @@ class ActionModule(collector.SignalsAction):
         taking = arguments["state"] == "taken"
         if self._task.check_mode:
             yes = Answer(True, "admitted", IN_CHECK_MODE)
-            return result | (self.answer(yes, 0.0, None) if taking else self.given(Given(False, None, IN_CHECK_MODE)))
+            return result | (self.answer(yes, 0.0) if taking else self.given(Given(False, None, IN_CHECK_MODE)))
         state = State(arguments["state_dir"])
         try:
             if taking:
                 ask = Ask(host, arguments["kind"], datetime.now(UTC), datetime.now(UTC), window_end=end)
-                ask = ask._replace(needs_seconds=arguments["needs_seconds"])
                 return result | self.take(state, arguments, ask, judged)
             return result | self.given(self.give(state, arguments, host))
         except (PolicyError, StateError) as error:
@@ -81,17 +80,23 @@ class ActionModule(collector.SignalsAction):
             raise AnsibleActionFail("force: it is for state released alone.")
         if arguments["run"] is None and not arguments["force"]:
             raise AnsibleActionFail("run: it is missing; only with force it is not needed.")
+        if arguments["state"] == "kept" and arguments["outcome"] is None:
+            raise AnsibleActionFail("outcome: it is missing; a host that stays out of service has ended somehow.")
         if not SHORTEST_POLL <= arguments["poll_interval"] <= LONGEST_POLL:
             raise AnsibleActionFail(
                 f"poll_interval: {arguments['poll_interval']} is out of range; "
                 f"{SHORTEST_POLL} to {LONGEST_POLL:g} seconds are allowed."
             )
-        if arguments["needs_seconds"] < 0:
+        if (arguments["needs_seconds"] or 0) < 0:
             raise AnsibleActionFail(f"needs_seconds: {arguments['needs_seconds']} is below zero.")
 
     def take(self, state: State, arguments: Mapping[str, Any], ask: Ask, judged: datetime | None) -> dict[str, Any]:
         """Ask until the answer is yes or no; between two questions nothing is held."""
         run, interval = arguments["run"], arguments["poll_interval"]
+        if arguments["needs_seconds"] is not None:
+            ask = ask._replace(needs_seconds=arguments["needs_seconds"])
+        elif ask.kind == "restart":
+            ask = ask._replace(needs_seconds=state.seconds(run, ask.host))
         begun = time.monotonic()
         while True:
             waited, now = time.monotonic() - begun, datetime.now(UTC)
@@ -99,7 +104,7 @@ class ActionModule(collector.SignalsAction):
             ask = ask._replace(now=now, judged=judged + timedelta(seconds=waited) if judged else now, waited=waited)
             answer = state.take(run, ask, arguments["phase"])
             if not answer.waits:
-                return self.answer(answer, waited, self.deadline(state, run, ask.host) if answer.admitted else None)
+                return self.answer(answer, waited, self.known(state, run, ask.host) if answer.admitted else None)
             for _poll in range(QUICK_POLLS):
                 time.sleep(interval)
                 if state.changes(run) != seen:
@@ -108,12 +113,19 @@ class ActionModule(collector.SignalsAction):
                     state.still_waits(run, ask.host)
 
     @staticmethod
-    def deadline(state: State, run: str, host: str) -> str | None:
-        """When the host should be in service again: counted from when it got its slot."""
+    def known(state: State, run: str, host: str) -> dict[str, Any] | None:
+        """`{deadline, seconds_left, groups, wave}` of a host with a slot; the deadline counts from when it got it."""
         lease = state.lease(host)
         if lease is None:
             return None
-        return iso(datetime.fromisoformat(lease["taken_at"]) + FleetSpec.load(state.run(run)["spec"]).deadline)
+        found = state.run(run)
+        deadline = datetime.fromisoformat(lease["taken_at"]) + FleetSpec.load(found["spec"]).deadline
+        return {
+            "deadline": iso(deadline),
+            "seconds_left": max(0, int((deadline - datetime.now(UTC)).total_seconds())),
+            "groups": lease["groups"],
+            "wave": next((one["number"] for one in found["plan"]["waves"] if host in one["hosts"]), None),
+        }
 
     @staticmethod
     def give(state: State, arguments: Mapping[str, Any], host: str) -> Given:
@@ -122,18 +134,25 @@ class ActionModule(collector.SignalsAction):
             return state.force(host)
         if arguments["state"] == "looked":
             return state.looked(arguments["run"], host)
+        if arguments["state"] == "kept":
+            return state.keep(arguments["run"], host, arguments["outcome"])
         return state.release(arguments["run"], host, arguments["outcome"])
 
     @staticmethod
-    def answer(answer: Answer, waited: float, deadline: str | None) -> dict[str, Any]:
+    def answer(answer: Answer, waited: float, known: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """What a host that asked is told."""
         return {
+            "deadline": None,
+            "seconds_left": None,
+            "groups": [],
+            "wave": None,
+            **(known or {}),
             "admitted": answer.admitted,
             "code": answer.code,
             "why": answer.why,
             "waited": round(waited),
             "adopted": dict(answer.adopted) if answer.adopted is not None else None,
-            "deadline": deadline,
+            "next_step": fleet_admission.NEXT_STEPS.get(answer.code),
         }
 
     @staticmethod

@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: fleet_gate
 short_description: Whether a fleet run goes on
-version_added: 0.3.0
+version_added: 0.2.0
 description:
   - Holds the hosts of a run that ended badly against the budgets of the run and of its waves, as they are known from
     M(rebootless.patching.fleet_slot) with C(state=released). Hosts that were not reached count too.

@@ -9,13 +9,14 @@ DOCUMENTATION = r"""
 ---
 module: fleet_plan
 short_description: Plan a run through a fleet and make it known
-version_added: 0.3.0
+version_added: 0.2.0
 description:
   - Puts the hosts into a canary wave and further waves, and in each wave into the order in which they keep the slots busy.
   - Makes the run known in a state directory that all runs on the fleet share, on this controller and on others.
   - Starts the heartbeat of the run, a small process by which others see that the run lives. It ends by itself when
     ansible-playbook has ended, however it did.
-  - Names the hosts that an earlier run left out of service because it was killed.
+  - Names the hosts that an earlier run left out of service because it was killed, or because they could not be put back.
+    Those of this run come first, ahead of their waves.
   - Run it once, in a play of strategy V(linear) before the hosts' play, and give that play the hosts in the planned order.
   - Runs on the controller alone and contacts no host.
 options:
@@ -47,11 +48,16 @@ options:
     default: {}
   hosts:
     description:
-      - The hosts of the run; of each C(name), C(groups) (all of its groups) and C(seconds) (how long it is likely
-        to hold its slot, for example as measured in the last run; what O(spec) estimates when not given).
+      - The hosts of the run, each by its name, or C(name), C(groups) (all of its groups) and C(seconds) (how long it is
+        likely to hold its slot). A name alone has the groups of the inventory.
     type: list
-    elements: dict
+    elements: raw
     required: true
+  record:
+    description:
+      - The run record of earlier runs. A host without C(seconds) is thought to take as long as it last held a slot to restart;
+        without that what O(spec) estimates holds.
+    type: path
   forks:
     description: The forks that the run has; those of ansible-playbook when not given.
     type: int
@@ -78,7 +84,8 @@ EXAMPLES = r"""
   rebootless.patching.fleet_plan:
     state_dir: /var/lib/rebootless/fleet
     run: 2026-10-baseline
-    hosts: "{{ fleet }}"
+    hosts: "{{ ansible_play_hosts_all }}"
+    record: /var/lib/rebootless/record.jsonl
     spec:
       canary: 2
       waves: {first: 10%, growth: 2}
@@ -115,6 +122,12 @@ plan:
     forks_needed: 3
     seconds: 3600
     warnings: []
+hosts:
+  description: The hosts as they were planned, each with its groups and the seconds that it is expected to hold its slot.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{name: sql1, groups: [sql], seconds: 1800}]
 orphans:
   description: Hosts that an ended run left out of service. They count against the limits until somebody has looked.
   returned: always

@@ -35,13 +35,22 @@ options:
     choices:
       - run_started
       - decided
+      - slot_taken
+      - preflight
+      - downloaded
       - verified_before
+      - announced
+      - drained
       - installing
       - installed
+      - removing
+      - removed
       - verified_after
       - restarting
       - restarted
+      - undrained
       - host_finished
+      - slot_released
       - run_finished
   host:
     description: The host that the step belongs to; the task's own host when not given, none for steps of the run.
@@ -50,9 +59,11 @@ options:
     description:
       - What is to be known of the step.
       - V(run_started) takes C(hosts) (the names of all hosts that the run is for), V(decided) the decision,
-        V(installed) the result of the installation, V(verified_before) and V(verified_after) what was verified,
+        V(installed) the result of the installation, V(removed) that of M(rebootless.patching.remove_update),
+        V(verified_before) and V(verified_after) what was verified,
         V(restarting) and V(restarted) C(consent), C(reason), C(before) and C(after), V(restarted) C(done) too,
-        and V(host_finished) C(outcome), C(words) and C(next_step).
+        V(host_finished) C(outcome), C(words), C(next_step) and C(failed),
+        V(slot_taken) C(kind), C(wave), C(groups) and C(waited) (seconds), and V(slot_released) C(outcome), C(failed) and C(kept).
     type: dict
     default: {}
   validate_only:

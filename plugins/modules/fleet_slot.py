@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: fleet_slot
 short_description: A host's leave to go out of service
-version_added: 0.3.0
+version_added: 0.2.0
 description:
   - With O(state=taken) the host waits until it may go out of service, or is told that it may not in this run.
   - It may when no stop file is there, not too many hosts of the run ended badly, earlier waves are done and have soaked,
@@ -35,10 +35,11 @@ options:
   state:
     description:
       - V(taken) to go out of service, V(released) when the host has ended, whether it got a slot or not,
+        V(kept) when it has ended and is still out of service, so that it keeps its slot for a later run to take over,
         V(looked) after a look at a host that an ended run left behind has found it in service.
     type: str
     required: true
-    choices: [taken, released, looked]
+    choices: [taken, released, kept, looked]
   kind:
     description:
       - What is to be done. Only hosts that restart count against the limits; V(install) waits for its wave alone.
@@ -50,7 +51,7 @@ options:
     description: What is being done to the host, for those who look later. Taking a slot anew changes it.
     type: str
   outcome:
-    description: How the host ended, for the gate and for later waves; with O(state=released).
+    description: How the host ended, for the gate and for later waves; with O(state=released), needed with O(state=kept).
     type: dict
     suboptions:
       outcome:
@@ -77,9 +78,10 @@ options:
     description: When the host's window ends, ISO 8601 with a zone.
     type: str
   needs_seconds:
-    description: How long what is still to do takes; with less of the window left the host is refused.
+    description:
+      - How long what is still to do takes; with less of the window left the host is refused.
+      - For O(kind=restart) what the plan expects when not given, else 0.
     type: int
-    default: 0
   now:
     description: The time by which the window is judged, ISO 8601 with a zone; the present when not given. Waiting adds to it.
     type: str
@@ -154,18 +156,39 @@ adopted:
   type: dict
   sample: {host: sql1, run: 2026-09-baseline, kind: restart, phase: restarting, taken_at: '2026-09-20T12:00:00Z'}
 deadline:
-  description: When the host should be in service again; null when it may not go out.
+  description: When the host should be in service again; null when it may not go out, and in check mode.
   returned: with O(state=taken)
   type: str
   sample: '2026-10-18T02:00:00Z'
+seconds_left:
+  description: Seconds until the deadline; null when there is none.
+  returned: with O(state=taken)
+  type: int
+  sample: 10800
+wave:
+  description: The number of the host's wave; null when it may not go out, and in check mode.
+  returned: with O(state=taken)
+  type: int
+  sample: 2
+groups:
+  description: The groups that the slot counts for; empty when the host may not go out, and in check mode.
+  returned: with O(state=taken)
+  type: list
+  elements: str
+  sample: [sql]
+next_step:
+  description: What to do about a host that may not go out; null for one that may.
+  returned: with O(state=taken)
+  type: str
+  sample: Look at the hosts that ended badly, then run again.
 released:
   description: Whether a slot was given back or cleared up.
-  returned: with O(state=released) or O(state=looked)
+  returned: with O(state=released), O(state=kept) or O(state=looked)
   type: bool
   sample: true
 lease:
   description: The slot as it was, null when there was none.
-  returned: with O(state=released) or O(state=looked)
+  returned: with O(state=released), O(state=kept) or O(state=looked)
   type: dict
   sample: {host: sql1, run: 2026-09-baseline, kind: restart, phase: restarting, taken_at: '2026-09-20T12:00:00Z'}
 """

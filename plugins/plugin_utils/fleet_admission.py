@@ -21,7 +21,24 @@ BAD = ("failed", "unreachable", "not_reached", "unhealthy", "verify_failed", "un
 # Not yet: the only code with which a host asks again.
 WAIT = "wait"
 WAIT_LIMIT = "wait_limit"
-CODES = ("admitted", "stop_file", "gate_closed", "window_too_short", "waited_too_long", "run_stopped")
+CODES = (
+    "admitted",
+    "stop_file",
+    "gate_closed",
+    "run_stopped",
+    "window_too_short",
+    "slots_kept",
+    "waited_too_long",
+)
+# What to do about a host that was told no; nothing has been done to it.
+NEXT_STEPS = {
+    "stop_file": "Take the file stop out of the state directory, then run again.",
+    "gate_closed": "Look at the hosts that ended badly, then run again.",
+    "run_stopped": "Look at the hosts that ended badly, then run again.",
+    "window_too_short": "Run again when its next window opens.",
+    "slots_kept": "Run again, which looks at the hosts that stay out; the slots of those in no run are released by name.",
+    "waited_too_long": "Run again; slot_wait says how long a host waits, max_unavailable how many may be out.",
+}
 
 
 class Ask(NamedTuple):
@@ -107,10 +124,10 @@ def admit(run: Mapping[str, Any], leases: Sequence[Mapping[str, Any]], ask: Ask)
     own = next((lease for lease in leases if lease["host"] == ask.host), None)
     if own is not None and own["run"] == run["run"] and ask.kind in (own["kind"], "install"):
         return Answer(True, "admitted", "The host has its slot already.")
+    left = own if own is not None and own["run"] != run["run"] and not own["alive"] else None
     refusal = _stopped(run, ask) or _too_late(ask)
     if refusal is not None:
-        return refusal
-    left = own if own is not None and own["run"] != run["run"] and not own["alive"] else None
+        return refusal if left is None else refusal._replace(why=f"{refusal.why} {_still_out(left)}")
     # A host that is out already is counted: to keep it waiting for a slot or a wave helps nobody.
     out = left is not None and ask.kind in (left["kind"], "install")
     waiting = None if out else _not_yet(run, leases, ask)
@@ -121,6 +138,8 @@ def admit(run: Mapping[str, Any], leases: Sequence[Mapping[str, Any]], ask: Ask)
             else f"Run {left['run']} has ended and left its slot, taken over now."
         )
         return Answer(True, "admitted", why, left)
+    if not waiting.waits:
+        return waiting
     longest = FleetSpec.load(run["spec"], "spec").slot_wait
     if ask.waited >= longest.total_seconds():
         return Answer(False, "waited_too_long", f"No slot got free in {_span(longest.total_seconds())}. {waiting.why}")
@@ -159,8 +178,7 @@ def _not_yet(run: Mapping[str, Any], leases: Sequence[Mapping[str, Any]], ask: A
         return Answer(False, WAIT, why)
     if ask.kind != "restart":
         return None
-    why = _limited(run, leases, ask)
-    return None if why is None else Answer(False, WAIT_LIMIT, why)
+    return _limited(run, leases, ask)
 
 
 def _wave(run: Mapping[str, Any], ask: Ask) -> str | None:
@@ -181,7 +199,7 @@ def _wave(run: Mapping[str, Any], ask: Ask) -> str | None:
     return f"The wave before soaks until {iso(until)}." if ask.now < until else None
 
 
-def _limited(run: Mapping[str, Any], leases: Iterable[Mapping[str, Any]], ask: Ask) -> str | None:
+def _limited(run: Mapping[str, Any], leases: Iterable[Mapping[str, Any]], ask: Ask) -> Answer | None:
     """The limit that keeps the host in, with hosts ahead of it that fit counted as if they were out."""
     spec = FleetSpec.load(run["spec"], "spec")
     amounts = {RUN: spec.max_unavailable, **spec.groups}
@@ -200,15 +218,32 @@ def _limited(run: Mapping[str, Any], leases: Iterable[Mapping[str, Any]], ask: A
         return None
     whose = f"Of group {limit}" if limit else "Of all hosts"
     mine = [lease for lease in out if limit in (RUN, *lease["groups"])]
+    kept = [lease for lease in mine if _stays_out(run, lease)]
+    if len(kept) >= most[limit]:
+        words = f"{whose} {most[limit]} may be out, and nobody puts back {named([_orphan(lease) for lease in kept])}."
+        return Answer(False, "slots_kept", words)
     before = taken[limit] - len(mine)
     words = f"{whose} {most[limit]} may be out, and {len(mine)} are"
     words += f": {named([_orphan(lease) for lease in mine])}" if mine else ""
-    return words + (f"; {before} that waited before go first." if before else ".")
+    words += f"; {before} that waited before go first." if before else "."
+    return Answer(False, WAIT_LIMIT, words)
+
+
+def _stays_out(run: Mapping[str, Any], lease: Mapping[str, Any]) -> bool:
+    """Whether this run has ended with the host of a lease, or never comes to it, and no other run has it in its hands."""
+    if lease["alive"] and lease["run"] != run["run"]:
+        return False
+    return lease["host"] in run["finished"] or lease["host"] not in run["hosts"]
 
 
 def _full(taken: Mapping[str, int], most: Mapping[str, int], groups: Iterable[str]) -> str | None:
     """The first limit with no room for a host of these groups."""
     return next((limit for limit in (RUN, *sorted(groups)) if limit in most and taken[limit] >= most[limit]), None)
+
+
+def _still_out(lease: Mapping[str, Any]) -> str:
+    """What else is to be known of a host that is told no, when an ended run has left it behind."""
+    return f"Run {lease['run']} has ended and left its slot: it may still be out of service."
 
 
 def _orphan(lease: Mapping[str, Any]) -> str:

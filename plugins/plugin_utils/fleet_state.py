@@ -166,6 +166,15 @@ class State:
             raise StateError(f"run: {run} is not in {self.folder}; fleet_plan registers it.")
         return found
 
+    def seconds(self, run: str, host: str) -> int:
+        """How long a host is likely to hold its slot, as it was planned.
+
+        :raises StateError: there is no such run, it does not have the host, or its file is broken
+        """
+        found = self.run(run)
+        self._has(found, host)
+        return int(found["hosts"][host]["seconds"])
+
     def known(self, run: str) -> bool:
         """Whether a run was registered."""
         return self._run_file(run).exists()
@@ -262,12 +271,7 @@ class State:
         :raises StateError: there is no such run, it does not have the host, or a file is broken
         """
         with self._locked():
-            found = self.run(run)
-            self._has(found, host)
-            if outcome is not None:
-                ended = {"outcome": outcome["outcome"], "failed": outcome["failed"], "at": iso(datetime.now(UTC))}
-                self._write(self._run_file(run), found | {"finished": found["finished"] | {host: ended}})
-            self._wait(found, host, waits=False)
+            self._finish(run, host, outcome)
             lease = self.lease(host)
             if lease is None:
                 return Given(False, None, "The host has no slot.")
@@ -275,6 +279,23 @@ class State:
                 return Given(False, lease, f"The slot is run {lease['run']}'s.")
             self._remove(self._lease_file(host))
             return Given(True, lease, "The slot is free.")
+
+    def keep(self, run: str, host: str, outcome: Mapping[str, Any]) -> Given:
+        """A host has ended and stays out of service: how it ended is written down, its lease stays and counts.
+
+        When the run has ended the lease is an orphan, which a later run takes over.
+
+        :raises StateError: there is no such run, it does not have the host, or a file is broken
+        """
+        with self._locked():
+            self._finish(run, host, outcome)
+            lease = self.lease(host)
+            if lease is None:
+                return Given(False, None, "The host has no slot.")
+            if lease["run"] != run:
+                return Given(False, lease, f"The slot is run {lease['run']}'s.")
+            self._write(self._lease_file(host), lease | {"kind": "restart", "phase": str(outcome["outcome"])})
+            return Given(False, lease, "The slot stays taken: the host is out of service.")
 
     def looked(self, run: str, host: str) -> Given:
         """A host that an ended run left out was looked at and is in service: its lease goes.
@@ -389,6 +410,15 @@ class State:
                 # The caller is told no, so nothing will be done to the host.
                 self._remove(self._lease_file(ask.host))
             raise
+
+    def _finish(self, run: str, host: str, outcome: Mapping[str, Any] | None) -> None:
+        """Write down how a host ended, where that is known, and that it no longer waits."""
+        found = self.run(run)
+        self._has(found, host)
+        if outcome is not None:
+            ended = {"outcome": outcome["outcome"], "failed": outcome["failed"], "at": iso(datetime.now(UTC))}
+            self._write(self._run_file(run), found | {"finished": found["finished"] | {host: ended}})
+        self._wait(found, host, waits=False)
 
     def _free_orphan(self, host: str) -> Given:
         lease = next((lease for lease in self.leases() if lease["host"] == host), None)

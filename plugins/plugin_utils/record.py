@@ -13,7 +13,7 @@ import math
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,22 @@ SCHEMA = 1
 RUN_STEPS = ("run_started", "run_finished")
 HOST_STEPS = (
     "decided",
+    "slot_taken",
+    "preflight",
+    "downloaded",
     "verified_before",
+    "announced",
+    "drained",
     "installing",
     "installed",
+    "removing",
+    "removed",
     "verified_after",
     "restarting",
     "restarted",
+    "undrained",
     "host_finished",
+    "slot_released",
 )
 STEPS = ("run_started", *HOST_STEPS, "run_finished")
 HIDDEN = "(not recorded)"
@@ -271,6 +280,29 @@ def last(path: str | Path, host: str) -> tuple[Mapping[str, Any] | None, Mapping
         elif one["host"] == host and one["step"] == "installed":
             install = one["data"]
     return decision, install
+
+
+def slot_seconds(path: str | Path) -> dict[str, int]:
+    """How long each host last held a slot to restart, in any run in which it ended well; empty without a record.
+
+    :raises RecordError: there is a file and it cannot be read
+    """
+    if not Path(path).exists():
+        return {}
+    held: dict[str, int] = {}
+    taken: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for one in read(path)[0]:
+        key = (str(one["run"]), str(one["host"]))
+        if one["step"] == "slot_taken":
+            taken[key] = one
+        elif one["step"] == "slot_released" and key in taken:
+            begun = taken.pop(key)
+            # A time that is none, which nobody but a hand can have written, measures nothing.
+            with suppress(ValueError, TypeError):
+                passed = datetime.fromisoformat(one["at"]) - datetime.fromisoformat(begun["at"])
+                if begun["data"].get("kind") == "restart" and one["data"].get("failed") is False:
+                    held[key[1]] = max(0, int(passed.total_seconds()))
+    return held
 
 
 def _of(entries: Sequence[Mapping[str, Any]], run: str) -> list[Mapping[str, Any]]:

@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from ansible_collections.rebootless.patching.plugins.plugin_utils import calendar
@@ -381,17 +381,12 @@ def freshness(table: ReleaseTable, now: datetime) -> dict[str, Any]:
     """Whether the table has the newest Patch Tuesday that is out at `now`, for each of its products.
 
     `{newest_release, newest_patch_tuesday, outdated, missing: [products]}`; days are ISO dates. A product is missing when
-    the table has neither a baseline nor a hotpatch of that month or a later one; updates out of band do not count.
+    the table has neither a baseline nor a hotpatch of that day; updates out of band do not count.
     """
     first = date(now.year - 1, 12, 31) if now.month > 1 else date(now.year - 1, 11, 30)
     newest = list(calendar.patch_tuesdays(first, now))[-1]
-    month = newest.isoformat()[:7]
-    there = {
-        release.product
-        for release in table.releases
-        if release.type in CALENDAR_TYPES and release.date.isoformat()[:7] >= month
-    }
-    missing = sorted({release.product for release in table.releases} - there)
+    products = {release.product for release in table.releases}
+    missing = sorted(name for name in products if any(table.unknown_months(name, now, newest - timedelta(days=1))))
     return {
         "newest_release": table.about()["newest"],
         "newest_patch_tuesday": newest.isoformat(),

@@ -289,7 +289,10 @@ FAULTS = [
     ("h: [{kind: cut, when: {}}]", "h[0].when: "),
     ("h: [{kind: cut, when: {nth: 0}}]", "h[0].when.nth: 0 is not allowed; allowed: only at this occasion"),
     ("h: [{kind: slow_answer}]", "h[0].seconds: is missing: slow_answer and slow_boot say for how long"),
-    ("h: [{kind: never_back, when: {module: x}}]", "allowed: nothing: slow_boot and never_back come with a restart"),
+    (
+        "h: [{kind: never_back, when: {module: x}}]",
+        "allowed: nothing: slow_boot, never_back and rolls_back come with a restart",
+    ),
 ]
 
 

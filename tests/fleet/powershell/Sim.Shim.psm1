@@ -142,12 +142,14 @@ function Get-CimInstance {
 function Invoke-CimMethod {
     [CmdletBinding()]
     param(
-        [Parameter(Mandatory)][string]$ClassName, [Parameter(Mandatory)][string]$MethodName, [string]$Namespace = 'root/cimv2',
+        [Parameter(Mandatory, ParameterSetName = 'Class')][string]$ClassName, [Parameter(ParameterSetName = 'Class')][string]$Namespace = 'root/cimv2',
+        [Parameter(Mandatory, ParameterSetName = 'Instance')]$InputObject, [Parameter(Mandatory)][string]$MethodName,
         [hashtable]$Arguments, [Parameter(Mandatory)][uint32]$OperationTimeoutSec
     )
 
     $problem = Get-CommandFault -Name 'Invoke-CimMethod'
     if ($problem) { $PSCmdlet.ThrowTerminatingError($problem) }
+    if ($InputObject) { return Get-FakeVolumeAnswer -Volume $InputObject -Name $MethodName -Arguments $Arguments }
     $Namespace = $Namespace -replace '\\', '/'
     $problem = Get-CimFault -Namespace $Namespace -ClassName $ClassName
     if ($problem) { $PSCmdlet.ThrowTerminatingError($problem) }
@@ -319,7 +321,10 @@ else {
     [System.IO.File]::SetUnixFileMode($agent, [System.IO.UnixFileMode]'UserRead, UserWrite, UserExecute')
 }
 
-# Only a run that may change something has it.
-if (Get-Part -Path changes) { Import-Module -Name (Join-Path -Path $PSScriptRoot -ChildPath 'Sim.Cluster.psm1') -Scope Global -DisableNameChecking }
+if ($null -ne (Get-Part -Path processes)) { Import-Module -Name (Join-Path -Path $PSScriptRoot -ChildPath 'Sim.Preflight.psm1') -Scope Global -DisableNameChecking }
+# Only a run that may change something has them.
+if (Get-Part -Path changes) {
+    foreach ($part in 'Sim.Cluster.psm1', 'Sim.Packages.psm1') { Import-Module -Name (Join-Path -Path $PSScriptRoot -ChildPath $part) -Scope Global -DisableNameChecking }
+}
 
 Export-ModuleMember -Function 'Get-CimInstance', 'Invoke-CimMethod', 'New-Object', 'Get-Service', 'Get-WinEvent', 'Get-Date', 'Get-TimeZone', 'Get-HotFix', 'Wait-Process', 'Restart-Computer', 'Stop-Computer'

@@ -25,6 +25,7 @@ from ansible_collections.rebootless.patching.plugins.action import fleet_gate, f
 from ansible_collections.rebootless.patching.plugins.modules import fleet_gate as gate_documented
 from ansible_collections.rebootless.patching.plugins.modules import fleet_plan as plan_documented
 from ansible_collections.rebootless.patching.plugins.modules import fleet_slot as slot_documented
+from ansible_collections.rebootless.patching.plugins.plugin_utils import record
 from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_state import State
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -37,7 +38,8 @@ def act(module: ModuleType, check: bool = False, host: str | None = "a", **argum
     connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=None))
     action = module.ActionModule(task, connection, SimpleNamespace(check_mode=check), None, None, None)
     action._load_name = module.__name__
-    result = action.run(task_vars={"ansible_forks": 2, **({"inventory_hostname": host} if host else {})})
+    variables = {"ansible_forks": 2, "hostvars": {"a": {"group_names": ["web"]}}}
+    result = action.run(task_vars={**variables, **({"inventory_hostname": host} if host else {})})
     assert result["changed"] is False
     return result
 
@@ -85,6 +87,34 @@ def test_plan_in_check_mode_makes_nothing(folder: Path) -> None:
     assert not folder.exists()
 
 
+def test_hosts_by_name_have_their_groups_and_the_times_of_the_record(folder: Path) -> None:
+    path = folder.parent / "record.jsonl"
+    arguments: dict[str, Any] = {
+        "state_dir": str(folder),
+        "hosts": ["a", {"name": "b", "seconds": 7}, "c"],
+        "record": str(path),
+    }
+    act(fleet_plan, run="r1", **arguments)
+    assert State(folder).run("r1")["hosts"] == {
+        "a": {"groups": ["web"], "seconds": 1800},
+        "b": {"groups": [], "seconds": 7},
+        "c": {"groups": [], "seconds": 1800},
+    }
+    for at, step, data in (
+        ("12:00:00", "slot_taken", {"kind": "restart"}),
+        ("12:00:50", "slot_released", {"failed": False}),
+    ):
+        line = record.entry("r0", step, "a", data, datetime.fromisoformat(f"2026-09-20T{at}Z"))
+        record.append(path, line)
+        record.append(path, line | {"host": "b"})
+    act(fleet_plan, run="r2", **arguments)
+    assert [one["seconds"] for one in State(folder).run("r2")["hosts"].values()] == [50, 7, 1800]
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(AnsibleError, match=r"^The run record .* cannot be read: Is a directory"):
+        act(fleet_plan, run="r3", **arguments)
+
+
 @pytest.mark.parametrize("check", [True, False])
 def test_a_run_is_planned_once(planned: Path, check: bool) -> None:
     with pytest.raises(AnsibleError, match=r"^run: r1 is in .*/state already"):
@@ -96,7 +126,9 @@ def test_plan_names_orphans(planned: Path, check: bool) -> None:
     act(fleet_slot, state_dir=str(planned), run="r1", state="taken", phase="drain")
     orphan(planned, "a")
     arguments = {"state_dir": str(planned), "run": "r2", "forks": 9}
-    result = act(fleet_plan, check=check, hosts=HOSTS, **arguments)
+    result = act(fleet_plan, check=check, hosts=HOSTS, spec={"canary": ["c"]}, **arguments)
+    # Whoever waits for it would hold the forks that it needs.
+    assert result["plan"]["order"] == ["a", "c", "b"]
     left = {"host": "a", "run": "r0", "kind": "restart", "phase": "drain", "groups": ["web"]}
     assert [{key: one[key] for key in left} for one in result["orphans"]] == [left]
     assert result["warnings"] == []
@@ -113,7 +145,7 @@ def test_plan_names_orphans(planned: Path, check: bool) -> None:
         ({"spec": {"canarry": 1}}, "spec.canarry is no key of the fleet"),
         ({"hosts": [{"name": ""}]}, "hosts[0].name is ''"),
         ({"run": " "}, "run: ' ' is no name of a run"),
-        ({"state_dir": "/dev/null/x"}, "/dev/null/x cannot be made: Not a directory."),
+        ({"state_dir": "/dev/null/x"}, "/dev/null/x/leases cannot be read: Not a directory."),
         ({"extra": 1}, "extra"),
     ],
 )
@@ -141,11 +173,15 @@ def test_slot_is_taken_and_given_back(planned: Path) -> None:
     assert (lease["kind"], lease["phase"]) == ("restart", None)
     hour = datetime.fromisoformat(taken["deadline"]) - datetime.fromisoformat(lease["taken_at"])
     assert hour == timedelta(hours=1)
+    assert (taken["wave"], taken["groups"], taken["next_step"]) == (1, ["web"], None)
+    assert 3540 < taken["seconds_left"] <= 3600
     given = act(fleet_slot, state="released", outcome={"outcome": "unreachable", "failed": True}, **common)
     assert (given["released"], given["lease"]) == (True, lease)
     assert act(fleet_slot, state="released", **common)["released"] is False
     refused = act(fleet_slot, host="b", state="taken", **common)
     assert (refused["admitted"], refused["code"], refused["deadline"]) == (False, "gate_closed", None)
+    assert (refused["wave"], refused["groups"], refused["seconds_left"]) == (None, [], None)
+    assert refused["next_step"] == "Look at the hosts that ended badly, then run again."
     gate = act(fleet_gate, **common)
     assert (gate["open"], gate["bad"], gate["budget"]) == (False, ["a"], 0)
 
@@ -164,6 +200,34 @@ def test_window_is_judged_by_the_given_time(planned: Path, end: str, code: str) 
         needs_seconds=3599 if code == "admitted" else 3600,
     )
     assert result["code"] == code
+
+
+@pytest.mark.parametrize(
+    ("kind", "needs", "left", "code"),
+    [
+        ("restart", None, 60, "admitted"),
+        ("restart", None, 59, "window_too_short"),
+        ("restart", 10, 10, "admitted"),
+        ("install", None, 1, "admitted"),
+    ],
+)
+def test_window_has_room_for_what_the_plan_expects(
+    planned: Path, kind: str, needs: int | None, left: int, code: str
+) -> None:
+    more = {} if needs is None else {"needs_seconds": needs}
+    window = {"now": "2026-09-20T12:00:00Z", "window_end": f"2026-09-20T12:{left // 60:02}:{left % 60:02}.5Z"}
+    assert act(fleet_slot, state_dir=str(planned), run="r1", state="taken", kind=kind, **window, **more)["code"] == code
+
+
+def test_a_host_that_stays_out_keeps_its_slot(planned: Path) -> None:
+    common: dict[str, Any] = {"state_dir": str(planned), "run": "r1"}
+    act(fleet_slot, state="taken", **common)
+    lease = State(planned).lease("a")
+    ended = {"outcome": "verify_failed", "failed": True}
+    given = act(fleet_slot, state="kept", outcome=ended, **common)
+    assert (given["released"], given["lease"]) == (False, lease)
+    assert act(fleet_gate, **common)["bad"] == ["a"]
+    assert [one["phase"] for one in State(planned).leases()] == ["verify_failed"]
 
 
 @pytest.mark.parametrize("opened", [lambda state: state.release("r1", "a"), lambda state: state.force("a")])
@@ -210,8 +274,8 @@ def test_check_mode_takes_and_gives_nothing(planned: Path) -> None:
     said = "In check mode no slot is taken or given back."
     taken = act(fleet_slot, state="taken", **common)
     assert (taken["admitted"], taken["code"], taken["why"]) == (True, "admitted", said)
-    for state in ("released", "looked"):
-        given = act(fleet_slot, state=state, **common)
+    for state in ("released", "looked", "kept"):
+        given = act(fleet_slot, state=state, outcome={"outcome": "x", "failed": False}, **common)
         assert (given["released"], given["lease"], given["why"]) == (False, None, said)
     gate = act(fleet_gate, **common)
     assert (gate["open"], gate["bad"], gate["budget"]) == (True, [], None)
@@ -222,7 +286,8 @@ def test_check_mode_takes_and_gives_nothing(planned: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"state": "kept"}, "kept"),
+        ({"state": "held"}, "held"),
+        ({"state": "kept"}, "outcome: it is missing; a host that stays out of service has ended somehow."),
         ({"kind": "nap"}, "nap"),
         ({"run": None}, "run: it is missing; only with force it is not needed."),
         ({"run": "r9"}, "run: r9 is not in"),

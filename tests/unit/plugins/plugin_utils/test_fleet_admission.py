@@ -170,7 +170,9 @@ def test_stopped(
 ) -> None:
     late = ask(kind=kind, stop=stop, window_end=NOW)
     orphan = lease("w1", "old", alive=False)
-    assert fleet_admission.admit(run(finished, stopped), [orphan], late) == Answer(False, code, why)
+    assert fleet_admission.admit(run(finished, stopped), [], late) == Answer(False, code, why)
+    words = f"{why} Run old has ended and left its slot: it may still be out of service."
+    assert fleet_admission.admit(run(finished, stopped), [orphan], late) == Answer(False, code, words)
 
 
 @pytest.mark.parametrize(
@@ -327,6 +329,41 @@ def test_patience(waited: float, code: str) -> None:
     assert answer == Answer(False, code, words if code == "wait_limit" else late)
     assert answer.waits is (code == "wait_limit")
     assert fleet_admission.admit(found, [], ask(waited=waited)) == YES
+
+
+@pytest.mark.parametrize(
+    ("leases", "finished", "why"),
+    [
+        ([lease("w2")], ["w2"], "Of group web 1 may be out, and nobody puts back w2."),
+        ([lease("w2")], [], None),
+        (
+            [lease("zz", "old", alive=False)],
+            [],
+            "Of group web 1 may be out, and nobody puts back zz (left behind by run old).",
+        ),
+        ([lease("zz", "old")], ["zz"], None),
+        ([lease("w2", "old", alive=False)], [], None),
+        (
+            [lease("w2", "old", alive=False)],
+            ["w2"],
+            "Of group web 1 may be out, and nobody puts back w2 (left behind by run old).",
+        ),
+        ([lease("w2"), lease("w3")], ["w2"], "Of group web 1 may be out, and nobody puts back w2."),
+    ],
+)
+def test_nobody_waits_for_hosts_that_stay_out(
+    leases: list[dict[str, Any]], finished: list[str], why: str | None
+) -> None:
+    found = run({name: ended() for name in finished}, groups={"web": {"max_unavailable": 1}})
+    answer = fleet_admission.admit(found, leases, ask())
+    assert answer.code == ("wait_limit" if why is None else "slots_kept")
+    assert answer.why == why or why is None
+    two = run({name: ended() for name in finished}, groups={"web": {"max_unavailable": 2}})
+    assert fleet_admission.admit(two, leases, ask()).code in ("admitted", "wait_limit")
+
+
+def test_every_no_has_a_next_step() -> None:
+    assert {*fleet_admission.NEXT_STEPS, "admitted"} == set(fleet_admission.CODES)
 
 
 @given(

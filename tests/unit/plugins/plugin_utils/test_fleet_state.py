@@ -162,6 +162,8 @@ def test_a_run_has_a_name(tmp_path: Path, name: str) -> None:
         lambda state: state.gate("r9"),
         lambda state: state.take("r9", ask()),
         lambda state: state.release("r9", "h00"),
+        lambda state: state.keep("r9", "h00", {"outcome": "x", "failed": True}),
+        lambda state: state.seconds("r9", "h00"),
         lambda state: state.looked("r9", "h00"),
     ],
 )
@@ -193,6 +195,44 @@ def test_slots_are_limited_and_come_back(state: State) -> None:
     assert datetime.now(UTC) - datetime.fromisoformat(finished["h00"]["at"]) < timedelta(minutes=1)
     assert list(state.run("r1")["started"]) == ["h00", "h01", "h02"]
     assert state.release("r1", "h00") == Given(False, None, "The host has no slot.")
+
+
+def test_a_host_that_stays_out_keeps_its_slot_for_a_later_run(state: State) -> None:
+    register(state, "r2", max_unavailable=2)
+    state.take("r1", ask("h00", "install"), "look")
+    before = state.lease("h00")
+    assert before is not None
+    ended = {"outcome": "verify_failed", "failed": True}
+    assert state.keep("r1", "h00", ended) == Given(False, before, "The slot stays taken: the host is out of service.")
+    # It counts from now on, whatever it was taken for.
+    assert state.lease("h00") == before | {"kind": "restart", "phase": "verify_failed"}
+    assert state.run("r1")["finished"]["h00"] | {"at": ""} == ended | {"at": ""}
+    assert state.gate("r1").bad == ["h00"]
+    assert state.take("r2", ask("h00")).why == "Run r1 has the host in its hands."
+    end(state)
+    adopted = state.take("r2", ask("h00", "install")).adopted
+    assert adopted is not None
+    assert (adopted["run"], adopted["phase"]) == ("r1", "verify_failed")
+    assert state.keep("r1", "h00", ended) == Given(False, state.lease("h00"), "The slot is run r2's.")
+    assert state.keep("r1", "h01", ended) == Given(False, None, "The host has no slot.")
+    assert state.run("r1")["finished"]["h01"]["failed"] is True
+
+
+def test_nobody_waits_for_a_host_that_stays_out(state: State) -> None:
+    for name in ("h00", "h01"):
+        state.take("r1", ask(name))
+    assert state.take("r1", ask("h03")).code == "wait_limit"
+    for name in ("h00", "h01"):
+        state.keep("r1", name, {"outcome": "x", "failed": False})
+    answer = state.take("r1", ask("h03"))
+    assert (answer.code, answer.why) == ("slots_kept", "Of all hosts 2 may be out, and nobody puts back h00, h01.")
+    assert list((state.folder / "runs" / "r1.waiting").iterdir()) == []
+
+
+def test_how_long_a_host_is_likely_to_take(state: State) -> None:
+    assert state.seconds("r1", "h00") == 60
+    with pytest.raises(StateError, match="host: x is not in the plan of run r1"):
+        state.seconds("r1", "x")
 
 
 def test_everything_can_be_said_twice(state: State) -> None:

@@ -71,15 +71,49 @@ def test_steps_in_their_order() -> None:
     assert record.STEPS == (
         "run_started",
         "decided",
+        "slot_taken",
+        "preflight",
+        "downloaded",
         "verified_before",
+        "announced",
+        "drained",
         "installing",
         "installed",
+        "removing",
+        "removed",
         "verified_after",
         "restarting",
         "restarted",
+        "undrained",
         "host_finished",
+        "slot_released",
         "run_finished",
     )
+
+
+def test_how_long_hosts_held_their_slots(tmp_path: Path) -> None:
+    path = tmp_path / "record.jsonl"
+    assert record.slot_seconds(path) == {}
+
+    def hold(host: str, seconds: float, kind: str = "restart", failed: object = False, run: str = "r1") -> None:
+        at = {"slot_taken": NOW, "slot_released": NOW + timedelta(seconds=seconds)}
+        for step, data in (("slot_taken", {"kind": kind}), ("slot_released", {"failed": failed})):
+            record.append(path, record.entry(run, step, host, data, at[step]))
+
+    hold("last", 10)
+    hold("last", 20, run="r2")
+    hold("installs", 10, "install")
+    hold("fails", 10, failed=True)
+    hold("nobody knows", 10, failed=None)
+    hold("failed later", 10)
+    hold("failed later", 99, failed=True, run="r2")
+    hold("back in time", -5)
+    record.append(path, line("slot_taken", "killed", kind="restart"))
+    record.append(path, line("slot_released", "never taken", failed=False))
+    record.append(path, line("slot_released", "killed", "r2", failed=False))
+    record.append(path, line("slot_taken", "by hand", kind="restart") | {"at": "noon"})
+    record.append(path, line("slot_released", "by hand", failed=False))
+    assert record.slot_seconds(path) == {"last": 20, "failed later": 10, "back in time": 0}
 
 
 # --- secrets and JSON --------------------------------------------------------------------------------------------
