@@ -62,9 +62,9 @@ def _bar(run: Progress, width: int, color: bool) -> Iterator[str]:
     full = cells * ended // len(members)
     # One host that ended badly is to be seen in the bar, however many there are.
     marks = min(full, -(-cells * bad // len(members)))
-    bar = paint("#" * (full - marks), GOOD, color) + paint("!" * marks, BAD, color) + "." * (cells - full)
+    line = paint("#" * (full - marks), GOOD, color) + paint("!" * marks, BAD, color) + "." * (cells - full)
     first, *rest = wrap(said, width - cells - 4, 3)
-    yield f"[{bar}]  {first}"
+    yield f"[{line}]  {first}"
     yield from (" " * (cells + 4) + line for line in rest)
 
 

@@ -75,7 +75,7 @@ def bars(line: Mapping[str, Any]) -> dict[str, Any]:
     def place(time: str) -> float:
         return round(100 * seconds(line["from"], time) / whole, 3)
 
-    def bar(begin: str, end: str | None) -> dict[str, Any]:
+    def stretch(begin: str, end: str | None) -> dict[str, Any]:
         x = min(place(begin), 100 - NARROWEST)
         width = max(NARROWEST, place(end or line["to"]) - x)
         return {"x": x, "width": round(min(width, 100 - x), 3), "open": end is None}
@@ -93,8 +93,8 @@ def bars(line: Mapping[str, Any]) -> dict[str, Any]:
     rows = [
         {
             "slot": slot,
-            "held": bar(slot["taken_at"], slot["released_at"]) if slot["taken_at"] else None,
-            "out": [bar(one["from"], one["to"]) for one in slot["out"]],
+            "held": stretch(slot["taken_at"], slot["released_at"]) if slot["taken_at"] else None,
+            "out": [stretch(one["from"], one["to"]) for one in slot["out"]],
             "restarts": [place(one["from"]) for one in slot["restarts"]],
         }
         for slot in sorted(line["slots"], key=lambda slot: not stays(slot))

@@ -38,10 +38,14 @@ def at(seconds: float) -> datetime:
 
 
 def planned(
-    spec: Mapping[str, Any] = SPEC, orphans: Sequence[Mapping[str, Any]] = (), forks: int = 20, facts: bool = True
+    spec: Mapping[str, Any] | None = None,
+    orphans: Sequence[Mapping[str, Any]] = (),
+    forks: int = 20,
+    facts: bool = True,
 ) -> Seen:
     """The task that plans the run."""
     given_hosts = [{"name": name, "groups": groups} for name, groups in FLEET.items()]
+    spec = SPEC if spec is None else spec
     loaded = FleetSpec.load(spec)
     hosts = [one._asdict() | {"groups": sorted(one.groups)} for one in fleet_plan.hosts(given_hosts, loaded)]
     plan = fleet_plan.plan(given_hosts, loaded, forks)

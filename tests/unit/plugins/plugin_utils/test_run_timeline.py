@@ -202,10 +202,10 @@ def test_every_bar_lies_inside_the_picture(spans: list[tuple[int, int, int | Non
         )
     found = run_timeline.bars(line(*slots, ended=None if ended is None else at(ended)))
     for row in found["rows"]:
-        for bar in [row["held"], *row["out"]]:
-            assert 0 <= bar["x"] <= 99.5
-            assert bar["width"] >= 0.499
-            assert bar["x"] + bar["width"] <= 100.001
+        for one in [row["held"], *row["out"]]:
+            assert 0 <= one["x"] <= 99.5
+            assert one["width"] >= 0.499
+            assert one["x"] + one["width"] <= 100.001
     assert all(0 <= tick["x"] <= 100 for tick in found["ticks"])
     with_day = ":" in found["ticks"][0]["label"][5:] if found["ticks"] else False
     assert len(found["ticks"]) <= 1 + (run_timeline.TICKS_WITH_DAY if with_day else run_timeline.TICKS)
