@@ -70,7 +70,9 @@ class Package(NamedTuple):
         24H2 and 25H2 share one package, so the family says nothing. Single updates count their own versions from 1.
         """
         found = OF_WINDOWS.fullmatch(self.name.rpartition("~")[2])
-        number = int(found[1]) if found and not self.is_stack else 1
+        if found is None or self.is_stack:
+            return None
+        number = int(found[1])
         return number if number > 1 else None
 
     @property
@@ -194,19 +196,13 @@ def _by_build(package: Package, host: Mapping[str, Any], table: ReleaseTable) ->
     if not isinstance(package.kbs, Unknown) or build is None:
         return package
     rows = table.at(_rows_of(host), build)
-    return package._replace(kbs=frozenset({rows[0].kb})) if len(rows) == 1 else package
+    return package._replace(kbs=frozenset(row.kb for row in rows)) if len(rows) == 1 else package
 
 
 def _choose(kb: str, wanted: str | None, found: Sequence[Package], signals: Signals) -> Package | Choice:
     """The one package to remove, or why there is none."""
     if wanted is not None:
-        mine = [one for one in found if one.name.casefold() == wanted.casefold()]
-        if not mine:
-            return Choice("nothing_to_do", "not_installed", f"No servicing package {wanted} is here.")
-        if not isinstance(mine[0].kbs, Unknown) and mine[0].kbs and kb not in mine[0].kbs:
-            why = f"{mine[0].name} is of {', '.join(sorted(mine[0].kbs))}, not of {kb}."
-            return Choice("blocked", "package_of_another", why, mine[0])
-        return mine[0]
+        return _named(kb, wanted, found, signals)
     mine = [one for one in found if _of(one, kb)]
     mine = [one for one in mine if not PART.match(one.name)] or mine
     here = [one for one in mine if one.state not in NOT_IN_PLACE]
@@ -214,13 +210,26 @@ def _choose(kb: str, wanted: str | None, found: Sequence[Package], signals: Sign
     if len(here) > 1:
         names = ", ".join(one.name for one in here)
         return Choice("unknown", "package_ambiguous", f"{kb} has more than one package here; name one of {names}.")
-    if here:
-        return here[0]
-    if mine:
-        return Choice(
-            "nothing_to_do", "not_installed", f"{kb} is not installed: its package is {mine[0].state}.", mine[0]
-        )
+    # The first of those that are left over says why none is to be removed.
+    for one in here or mine:
+        return one
     return _none(kb, found, signals)
+
+
+def _named(kb: str, wanted: str, found: Sequence[Package], signals: Signals) -> Package | Choice:
+    """The package that the user names; one that tells other updates is not taken for this one."""
+    named = next((one for one in found if one.name.casefold() == wanted.casefold()), None)
+    if named is None:
+        # A name with a mistake in it must not look like an update that is gone.
+        listed = signals.kbs()
+        if isinstance(listed, Unknown) or kb in listed or any(_of(one, kb) for one in found):
+            why = f"No servicing package {wanted} is here, and nothing shows that {kb} is not installed."
+            return Choice("unknown", "package_not_here", why)
+        return Choice("nothing_to_do", "not_installed", f"No servicing package {wanted} is here.")
+    if not isinstance(named.kbs, Unknown) and named.kbs and kb not in named.kbs:
+        why = f"{named.name} is of {', '.join(sorted(named.kbs))}, not of {kb}."
+        return Choice("blocked", "package_of_another", why, named)
+    return named
 
 
 def _none(kb: str, found: Sequence[Package], signals: Signals) -> Choice:
@@ -370,10 +379,12 @@ def _lane(product: str, build: str | None, table: ReleaseTable, now: datetime) -
     rows = table.at(product, build) if build else ()
     if len({row.keeps_track for row in rows}) != 1:
         return "unknown"
-    newer = [one for one in table.baselines(product, now) if revision(one.build) > revision(rows[0].build)]
-    if newer or not rows[0].keeps_track:
+    # They are alike in all that counts here.
+    row = next(iter(rows))
+    newer = [one for one in table.baselines(product, now) if revision(one.build) > revision(row.build)]
+    if newer or not row.keeps_track:
         return "standard"
-    return "unknown" if table.unknown_months(product, now, rows[0].date)[1] else "hotpatch"
+    return "unknown" if table.unknown_months(product, now, row.date)[1] else "hotpatch"
 
 
 def _build_words(kb: str, package: Package, own: int | None, told: Mapping[str, Any]) -> str:

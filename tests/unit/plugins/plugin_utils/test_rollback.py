@@ -291,9 +291,16 @@ def test_a_package_that_is_named_must_be_of_the_update() -> None:
     # One that tells nothing is taken at the user's word.
     for silent in (package(DOTNET), {**package(DOTNET), "details": failed()}):
         assert said(planned("KB5120708", [silent], wanted=DOTNET)) == ("remove", "remove")
-    plan = planned("KB5120228", PATCHED, wanted="Package_for_KB5120228")
-    why = "No servicing package Package_for_KB5120228 is here."
-    assert (said(plan), plan["why"]) == (("nothing_to_do", "not_installed"), why)
+
+
+def test_a_named_package_that_is_not_there_is_gone_or_a_mistake() -> None:
+    wanted = "Package_for_KB5120228~~amd64~~26100.33222.1.4"
+    plan = planned("KB5120228", BASE, wanted=wanted, hotfixes=kbs("KB5099536"))
+    assert (said(plan), plan["why"]) == (("nothing_to_do", "not_installed"), f"No servicing package {wanted} is here.")
+    why = f"No servicing package {wanted} is here, and nothing shows that KB5120228 is not installed."
+    for packages, listed in ((PATCHED, kbs()), (BASE, kbs("KB5120228")), (BASE, failed())):
+        plan = planned("KB5120228", packages, wanted=wanted, hotfixes=listed)
+        assert (said(plan), plan["why"], plan["package"]) == (("unknown", "package_not_here"), why, None)
 
 
 def test_a_package_in_place_goes_before_what_is_left_of_others() -> None:

@@ -155,6 +155,7 @@ REMOVALS: list[tuple[dict[str, Any] | None, str | None, dict[str, Any]]] = [
     (error(PERMANENT), None, told("refused", True, hresult="0x800F0825", message="Exception from HRESULT")),
     (error(-2147024784, "full"), "Installed", told("failed", True, hresult="0x80070070", message="full")),
     (error(-2147024784, "full"), None, told("failed", False, hresult="0x80070070", message="full")),
+    (error(0x800F0922 - 2**32, "no"), "Installed", told("failed", True, hresult="0x800F0922", message="no")),
     (error(0x80070070, "full"), "UninstallPending", told("removed", True, hresult="0x80070070", message="full")),
     (None, "UninstallPending", told("removed", True, message=SEEN)),
     (None, "absent", told("removed", True, message=SEEN)),
@@ -319,6 +320,13 @@ def test_whether_the_update_is_off(
     assert found == {"outcome": outcome, "settled": settled, "words": words}
 
 
+def test_another_boot_and_another_build_are_told_by_being_others() -> None:
+    """A clock that was set back, and a build that has fewer digits, are neither the same nor later."""
+    found = rollback_end.verified(plan(), host(), after(boot="2026-01-01T00:00:00Z", build="26100.7092"), True)
+    assert found["outcome"] == "gone"
+    assert found["words"][1] == f"Build {BASELINE} was expected."
+
+
 def test_what_was_not_known_before_is_not_expected() -> None:
     unknown = plan(build_after=None, track_after="unknown")
     assert rollback_end.verified(unknown, host(), after(build=HOTPATCHED, track="standard"), True)["words"] == [
@@ -339,6 +347,8 @@ def test_a_proof() -> None:
         "build_changed": True,
         "kbs_removed": [KB],
     }
+    # What has come meanwhile was not removed.
+    assert rollback_end.proof(before, after(kbs=["KB5094125", "KB5099536"]))["kbs_removed"] == [KB]
     assert rollback_end.proof(before, host()) == {
         "before": before,
         "after": host(),
