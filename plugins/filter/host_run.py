@@ -17,6 +17,11 @@ def restart_agreed(
     return host_run.restart_agreed(decision, install or None, collector.moment(now, "now"), int(lead))._asdict()
 
 
+def host_back(seen: Mapping[str, Any], before: str | None, confirmed: bool) -> dict[str, Any]:
+    """`{back, why}`: whether a host is back from its restart."""
+    return host_run.back(seen, before or None, confirmed)._asdict()
+
+
 def host_result(
     decision: Mapping[str, Any] | None,
     name: str,
@@ -81,6 +86,7 @@ class FilterModule:
         return {
             "baseline_ahead": baseline_ahead,
             "baseline_result": baseline_result,
+            "host_back": host_back,
             "host_result": host_result,
             "next_round": next_round,
             "restart_agreed": restart_agreed,

@@ -13,7 +13,9 @@ from ansible_collections.rebootless.patching.plugins.plugin_utils.consent import
 from ansible_collections.rebootless.patching.plugins.plugin_utils.policy_error import PolicyError
 
 
-def rollback_agreed(plan: Mapping[str, Any] | None, consent: object, now: str | None = None) -> dict[str, Any]:
+def rollback_agreed(
+    plan: Mapping[str, Any] | None, consent: object, now: str | None = None, lead: int | str = 0, removed: bool = False
+) -> dict[str, Any]:
     """`{now, consent, by, why}`: whether the update may be removed now, as it was agreed.
 
     :raises AnsibleFilterError: the consent is none
@@ -22,7 +24,8 @@ def rollback_agreed(plan: Mapping[str, Any] | None, consent: object, now: str | 
         said = Consent.load(consent)
     except PolicyError as error:
         raise AnsibleFilterError(str(error)) from None
-    return rollback_end.agreed(plan or {"kb": "", "verdict": "unknown"}, said, collector.moment(now, "now"))
+    planned = plan or {"kb": "", "verdict": "unknown"}
+    return rollback_end.agreed(planned, said, collector.moment(now, "now"), int(lead), removed=removed)
 
 
 def rollback_result(

@@ -88,7 +88,12 @@ def iso(moment: datetime) -> str:
 
 
 def is_bad(finished: Mapping[str, Any]) -> bool:
-    """Whether a host ended badly; one of which that is not known did."""
+    """Whether a host ended badly; one of which that is not known did.
+
+    That nobody has said yes or no to its restart fails a host, and is no trouble of the host.
+    """
+    if finished.get("outcome") == "restart_due":
+        return False
     return finished.get("failed") is not False or finished.get("outcome") in BAD
 
 

@@ -72,6 +72,28 @@ def restart_agreed(
     return Restart(True, agreed["why"] or "An installed update waits for a restart.")
 
 
+class Back(NamedTuple):
+    """Whether a host is back from its restart, and what is still missing."""
+
+    back: bool
+    why: str
+
+
+def back(seen: Mapping[str, Any], before: str | None, confirmed: bool) -> Back:
+    """Whether a host that was told to restart is back, by what it says now (hotpatch_info with its signals).
+
+    `before` is its boot time before, `confirmed` whether win_reboot has seen that time change. A servicing session that
+    Windows finishes while it boots still is part of the restart.
+    """
+    if seen["problem"] is not None:
+        return Back(False, str(seen["problem"]["message"]))
+    if not confirmed and seen["last_boot"] in (None, before):
+        return Back(False, f"its last boot is still {seen['last_boot']}")
+    if ((seen["signals"] or {}).get("cbs_reboot_in_progress") or {}).get("value") is True:
+        return Back(False, "Windows is still in the boot phase of servicing")
+    return Back(True, "")
+
+
 def result(
     name: str,
     decision: Mapping[str, Any] | None,

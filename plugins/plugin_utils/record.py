@@ -18,6 +18,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.rebootless.patching.plugins.plugin_utils import host_run
+
 SCHEMA = 1
 # Steps of the run itself belong to no host.
 RUN_STEPS = ("run_started", "run_finished")
@@ -41,6 +43,9 @@ HOST_STEPS = (
     "slot_released",
 )
 STEPS = ("run_started", *HOST_STEPS, "run_finished")
+RESTART_KEYS = ("consent", "consent_by", "reason", "before", "after", "build", "state")
+# What installations need to be told as one.
+INSTALL_KEYS = {"outcome", "updates", "words", "changed", "started_at", "seconds", "proof"}
 HIDDEN = "(not recorded)"
 # The word must end the key or a part of it: the service `TokenBroker` is no secret.
 _SECRET = re.compile(
@@ -321,8 +326,8 @@ def _result(name: str, steps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The result of one host from its steps in the order written."""
     last = {one["step"]: one["data"] for one in steps}
     finished = last.get("host_finished", {})
-    decision, install = _decision(steps), last.get("installed")
-    restart = _restart(last, steps)
+    decision, install = _decision(steps), _install(steps)
+    restarted = restarts(steps)
     words = finished.get("words") or (install or {}).get("words") or []
     verify = {"before": last.get("verified_before"), "after": last.get("verified_after")}
     return {
@@ -330,7 +335,7 @@ def _result(name: str, steps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "decision": decision,
         "install": install,
         "verify": verify if any(verify.values()) else None,
-        "restart": restart,
+        "restart": restarted[-1] if restarted else None,
         "outcome": str(finished.get("outcome") or _outcome(steps, decision, install)),
         "words": [words] if isinstance(words, str) else [str(one) for one in words],
         "next_step": finished.get("next_step"),
@@ -350,18 +355,35 @@ def _decision(steps: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     return found or pending
 
 
-def _restart(last: Mapping[str, Mapping[str, Any]], steps: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """`{done, consent, reason, before, after, build, state}`; `done` is null when it began and its end is not recorded."""
-    order = [one["step"] for one in steps if one["step"] in {"restarting", "restarted"}]
-    if not order:
-        return None
-    begun = last.get("restarting", {})
-    ended = last["restarted"] if order[-1] == "restarted" else {}
-    told = {**begun, **ended}
-    return {
-        "done": ended.get("done", True) if order[-1] == "restarted" else None,
-        **{key: told.get(key) for key in ("consent", "reason", "before", "after", "build", "state")},
-    }
+def restarts(steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Every restart of a host, `{done, consent, consent_by, reason, before, after, build, state}`.
+
+    `done` is null where it began and its end is not recorded.
+    """
+    found: list[dict[str, Any]] = []
+    begun: Mapping[str, Any] | None = None
+    for one in steps:
+        if one["step"] == "restarting":
+            begun = one["data"]
+            found.append(_restart(begun, None))
+        elif one["step"] == "restarted":
+            if begun is not None:
+                found.pop()
+            found.append(_restart({**(begun or {}), **one["data"]}, one["data"].get("done", True)))
+            begun = None
+    return found
+
+
+def _restart(told: Mapping[str, Any], done: object) -> dict[str, Any]:
+    return {"done": done, **{key: told.get(key) for key in RESTART_KEYS}}
+
+
+def _install(steps: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """What all installations of a host came to; of an older version, which tells less, the last one alone."""
+    found = [one["data"] for one in steps if one["step"] == "installed"]
+    if all(one.keys() >= INSTALL_KEYS for one in found):
+        return host_run.together(found)
+    return dict(found[-1])
 
 
 def _outcome(

@@ -8,7 +8,7 @@ Nothing is called failed by guess: what nobody saw is `unknown`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from ansible_collections.rebootless.patching.plugins.plugin_utils.consent import Consent
@@ -43,13 +43,20 @@ NEXT_STEPS = {
 }
 
 
-def agreed(planned: Mapping[str, Any], consent: Consent, now: datetime) -> dict[str, Any]:
-    """`{now, consent, by, why}`: whether the update may be removed now, with the restart that this takes."""
+def agreed(
+    planned: Mapping[str, Any], consent: Consent, now: datetime, lead: int = 0, *, removed: bool = False
+) -> dict[str, Any]:
+    """`{now, consent, by, why}`: whether the update may be removed now, with the restart that this takes.
+
+    The consent has to hold `lead` seconds from `now`, when the host goes down; `removed` is asked of the restart alone.
+    """
+    now = now + timedelta(seconds=lead)
     said, wanted = consent.at(now), planned["verdict"] in TO_DO
     why = ""
     if wanted and said is not True:
         nobody = "nobody has said yes or no to that" if said is None else "that is not agreed to"
-        what = "Nothing was removed" if planned["verdict"] == "remove" else "The host was not restarted"
+        untouched = planned["verdict"] == "remove" and not removed
+        what = "Nothing was removed" if untouched else "The host was not restarted"
         why = f"{what}: taking {planned['kb']} off restarts the host, and {nobody}."
     return {
         "now": wanted and said is True,
@@ -224,8 +231,9 @@ def _outcome(
         return "failed", True, []
     last = end or removed or look
     word, words = str(last["outcome"]), list(last["words"])
-    if word in LOOKED and consented is not None and not consented["now"]:
-        return "restart_due", consented["consent"] is None, [consented["why"], *words]
+    if word in (*LOOKED, "removed") and consented is not None and not consented["now"]:
+        # Half of it is done then: that nobody wants the other half is a failure.
+        return "restart_due", consented["consent"] is None or word == "removed", [consented["why"], *words]
     if word in ("nothing_to_do", "check_mode"):
         return word, False, words
     if word in ("not_reached", "blocked", "unknown"):

@@ -147,23 +147,8 @@ def _told(steps: Sequence[Entry]) -> dict[str, Any]:
     drains = [one["data"] for one in steps if one["step"] in {"drained", "undrained"}]
     slots_of_it = _slots("", steps)
     return {
-        "restarts": _restarts(steps),
+        "restarts": record.restarts(steps),
         "drain": drains[-1] if drains else None,
         "preflight": last.get("preflight"),
         "out": stays(slots_of_it[-1]) if slots_of_it else None,
     }
-
-
-def _restarts(steps: Iterable[Entry]) -> list[dict[str, Any]]:
-    """Every restart; `done` is null where it began and its end is not recorded."""
-    found: list[dict[str, Any]] = []
-    begun = False
-    for one in steps:
-        if one["step"] == "restarting":
-            found.append({**one["data"], "done": None})
-            begun = True
-        elif one["step"] == "restarted":
-            started = found.pop() if begun else {}
-            found.append({**started, "done": True, **one["data"]})
-            begun = False
-    return found

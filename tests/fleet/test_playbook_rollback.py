@@ -8,6 +8,7 @@ import copy
 import json
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -163,7 +164,11 @@ WORLDS = {
     "gone": world(),
     "lost": world(*hotpatch(fails=0x80070070)),
     "never-back": world(),
+    "ends-first": world(),
+    "ends-meanwhile": world(),
 }
+CLOCK = datetime.fromisoformat(world()["clock"])
+ENDS = (CLOCK + timedelta(seconds=1)).isoformat()
 VARIABLES: dict[str, dict[str, Any]] = {
     "baseline": {"rebootless_kb": "5122871"},
     "staged": {"rebootless_kb": "kb5122871"},
@@ -175,6 +180,12 @@ VARIABLES: dict[str, dict[str, Any]] = {
     "not-agreed": {"rebootless_consent": False},
     "no-ticket": {"rebootless_consent": {"agreed": False, "ticket": "CHG1"}},
     "ticket": {"rebootless_consent": {"agreed": True, "ticket": "CHG1", "approver": "Ada"}, "rollback_become": True},
+    # Agreed now, and not when the warning to the users is over.
+    "ends-first": {"rebootless_consent": {"agreed": True, "expires": ENDS}},
+    "ends-meanwhile": {
+        "rebootless_consent": {"agreed": True, "expires": (CLOCK + timedelta(hours=1)).isoformat()},
+        "rebootless_now": f"{{{{ '{CLOCK + timedelta(hours=2)}' if __rollback_removal | default({{}}) else '{CLOCK}' }}}}",
+    },
     "lost": {"rollback_deadline": 2},
     "never-back": {"rollback_restart_timeout": 3, "rollback_back_timeout": 1},
 }
@@ -378,6 +389,23 @@ def test_nothing_is_removed_without_consent(fleet: Played, host: str, why: str, 
     assert (outcome, failed, words[0]) == ("restart_due", bad, why)
     # And what it would do.
     assert f"{KB} is a hotpatch, and the baseline stays" in " ".join(words)
+
+
+def test_a_consent_that_ends_before_the_restart_removes_nothing(fleet: Played) -> None:
+    assert (fleet.restarts("ends-first"), fleet.states("ends-first")[HOTPATCH]) == (0, "Installed")
+    outcome, failed, words = fleet.end("ends-first")
+    assert (outcome, failed) == ("restart_due", False)
+    assert words[0].startswith(NOT_AGREED)
+
+
+def test_a_consent_that_ends_during_the_removal_restarts_nothing(fleet: Played) -> None:
+    assert (fleet.restarts("ends-meanwhile"), fleet.states("ends-meanwhile")[HOTPATCH]) == (0, "UninstallPending")
+    assert fleet.steps("ends-meanwhile")[-3:] == ["removing", "removed", "host_finished"]
+    outcome, failed, words = fleet.end("ends-meanwhile")
+    assert (outcome, failed) == ("restart_due", True)
+    assert words[0].startswith(
+        f"The host was not restarted: taking {KB} off restarts the host, and that is not agreed to."
+    )
 
 
 def test_who_agreed_is_recorded(fleet: Played) -> None:

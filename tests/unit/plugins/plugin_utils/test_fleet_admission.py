@@ -68,7 +68,12 @@ def test_bad_outcomes_are_bad_whatever_is_said(outcome: str) -> None:
 
 @pytest.mark.parametrize(("failed", "bad"), [(True, True), (None, True), (False, False)])
 def test_what_is_not_known_is_bad(failed: bool | None, bad: bool) -> None:
-    assert fleet_admission.is_bad(ended("restart_due", failed)) is bad
+    assert fleet_admission.is_bad(ended("installed", failed)) is bad
+
+
+@pytest.mark.parametrize("failed", [True, None, False])
+def test_a_restart_that_nobody_has_agreed_to_is_not_bad(failed: bool | None) -> None:
+    assert not fleet_admission.is_bad(ended("restart_due", failed))
 
 
 def test_bad_outcomes() -> None:

@@ -608,3 +608,42 @@ def test_check_mode_owes_no_restart_that_the_run_would_do() -> None:
     assert outcome_of(stuck)["outcome"] == "restart_due"
     later = one_round(done(), "", decision=offering(STUCK, restart={"now": False, "consent": False}))
     assert outcome_of(later, check_mode=True)["outcome"] == "restart_due"
+
+
+# --- back from the restart -------------------------------------------------------------------------------------------
+
+BOOT, LATER = "2026-09-01T00:00:00Z", "2026-09-20T23:05:00Z"
+
+
+def seen(boot: str | None = LATER, problem: object = None, signals: object = None) -> dict[str, Any]:
+    """What a host says after its restart."""
+    return {"problem": problem, "last_boot": boot, "signals": signals}
+
+
+@pytest.mark.parametrize(
+    ("looked", "before", "confirmed", "why"),
+    [
+        (seen(), BOOT, False, ""),
+        (seen(), None, False, ""),
+        (seen(), BOOT, True, ""),
+        (seen(problem=PROBLEM), BOOT, True, "timed out"),
+        (seen(BOOT), BOOT, False, f"its last boot is still {BOOT}"),
+        (seen(None), BOOT, False, "its last boot is still None"),
+        # win_reboot has seen it change: the host's clock may have been set.
+        (seen(BOOT), BOOT, True, ""),
+        (seen(None), None, True, ""),
+        (
+            seen(signals={"cbs_reboot_in_progress": {"value": True}}),
+            BOOT,
+            True,
+            "Windows is still in the boot phase of servicing",
+        ),
+        (seen(signals={"cbs_reboot_in_progress": {"value": False}}), BOOT, True, ""),
+        # Not to know does not keep a host out for ever.
+        (seen(signals={"cbs_reboot_in_progress": {"value": None}}), BOOT, True, ""),
+        (seen(signals={"cbs_reboot_in_progress": None}), BOOT, True, ""),
+        (seen(signals={}), BOOT, True, ""),
+    ],
+)
+def test_when_a_host_is_back(looked: dict[str, Any], before: str | None, confirmed: bool, why: str) -> None:
+    assert host_run.back(looked, before, confirmed) == (why == "", why)

@@ -408,6 +408,7 @@ def test_a_host_from_start_to_end() -> None:
         "restart": {
             "done": True,
             "consent": True,
+            "consent_by": None,
             "reason": "a baseline",
             "before": "2026-09-01T00:00:00Z",
             "after": "2026-09-20T00:00:00Z",
@@ -476,10 +477,35 @@ def test_last_installation_counts() -> None:
     assert (found["install"], found["outcome"], found["words"]) == (again, "installed", ["Again."])
 
 
+def installed(update: str, **more: Any) -> dict[str, Any]:
+    """The result of an installation with what it takes to tell several as one."""
+    told = {
+        "id": update,
+        "kb": None,
+        "title": update,
+        "result": "installed",
+        "hresult": None,
+        "message": None,
+        "reoffered": False,
+    }
+    whole = {"outcome": "installed", "updates": [told], "words": [f"{update}."], "changed": True, "started_at": "x"}
+    return {**whole, "seconds": 5, "proof": None, **more}
+
+
+def test_all_rounds_of_installation_count() -> None:
+    rounds = [("installed", installed(update)) for update in ("a", "b")]
+    found = result(*rounds, ("host_finished", {}))
+    assert found["install"]["installed"] == ["a", "b"]
+    assert (found["install"]["seconds"], found["words"], found["outcome"]) == (10, ["a.", "b."], "installed")
+    alone = result(rounds[0], ("installed", {"outcome": "failed"}), ("host_finished", {}))
+    assert (alone["install"], alone["outcome"]) == ({"outcome": "failed"}, "failed")
+
+
 def test_restart_whose_end_is_not_recorded_is_not_said_to_be_done() -> None:
     assert result(("restarting", {"consent": True}))["restart"] == {
         "done": None,
         "consent": True,
+        "consent_by": None,
         "reason": None,
         "before": None,
         "after": None,

@@ -90,6 +90,31 @@ def test_a_consent_that_has_expired_is_none() -> None:
 # --- the host --------------------------------------------------------------------------------------------------------
 
 
+def test_a_consent_has_to_hold_until_the_host_goes_down() -> None:
+    consent = Consent.load({"agreed": True, "expires": "2026-09-20T12:01:00Z"})
+    assert [rollback_end.agreed(plan(), consent, NOW, lead)["now"] for lead in (0, 59, 60, 61)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_after_the_removal_the_restart_alone_is_asked_for() -> None:
+    asked = rollback_end.agreed(plan(), Consent.load(False), NOW, removed=True)
+    assert asked["why"] == f"The host was not restarted: taking {KB} off restarts the host, and that is not agreed to."
+
+
+@pytest.mark.parametrize("consent", [None, False])
+def test_half_a_removal_is_a_failure_whoever_says_no(consent: bool | None) -> None:
+    no = {"now": False, "consent": consent, "by": None, "why": "No."}
+    look = {"outcome": "planned", "words": [], "plan": plan()}
+    made = rollback_end.result(
+        "a", look, no, {"outcome": "removed", "words": ["Removed."], "plan": plan(), "removal": None}
+    )
+    assert (made["outcome"], made["failed"], made["words"]) == ("restart_due", True, ["No.", "Removed."])
+
+
 def test_a_snapshot() -> None:
     raw = signals(cbs_reboot_pending=True)
     found = (Package(NAME, "Superseded", UNKNOWN),)

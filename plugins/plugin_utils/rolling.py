@@ -1,0 +1,55 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One host's way through a rolling run: what leave it asks for, whether to ask once more, and how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.rebootless.patching.plugins.plugin_utils import host_run
+
+STAYS = "It is or may be out of service, so it keeps its slot until a later run has looked at it."
+
+
+def kind(decision: Mapping[str, Any]) -> str:
+    """The leave that a host asks for: to `restart`, or only to `install`.
+
+    What nobody could decide on may be out of service, or turn out to restart once it is asked again.
+    """
+    restart = decision["restart"]
+    unclear = restart["consent"] is True and decision["decision"] == "unknown"
+    return "restart" if restart["now"] or unclear else "install"
+
+
+def again(decision: Mapping[str, Any], answer: Mapping[str, Any]) -> bool:
+    """Whether a host that was let in is to be decided on anew before anything is done to it.
+
+    Waiting can take hours, and another run may have had the host in its hands; so may it have had one that was not reached.
+    """
+    return bool(answer["admitted"]) and (answer["waited"] > 0 or not decision["reached"])
+
+
+def end(
+    name: str,
+    decision: Mapping[str, Any] | None,
+    done: Mapping[str, Any] | None,
+    slot: Mapping[str, Any] | None,
+    *,
+    begun: bool = False,
+    adopted: bool = False,
+    failure: str | None = None,
+) -> dict[str, Any]:
+    """`{result, out}` of a host: the result of role baseline, or what takes its place, and whether its slot is kept.
+
+    `done` is None when the role has not come to its end, `begun` whether it has begun, `adopted` whether an ended run had
+    left the host out. Of a host that was lost before anything was begun nothing has been taken, so it keeps no slot.
+    """
+    result = dict(done) if done else host_run.result(name, decision, failure=failure)
+    if not done and slot and slot["admitted"] is False:
+        result.update(outcome="not_started", words=[slot["why"]], next_step=slot["next_step"], failed=False)
+    known = adopted or bool(decision and decision["reached"])
+    out = known and (bool(done["out"]) if done else begun or adopted)
+    if out:
+        result["words"] = [*result["words"], STAYS]
+    return {"result": result, "out": out}
