@@ -7,7 +7,7 @@ BIN := .venv/main/bin
 PYTEST := $(BIN)/python -m pytest -q
 
 .PHONY: help env-run env-test env-oldest env-between env-importer demo test lint units units-between fleet browser \
-	collection-lint sanity docs-lint importer coverage oldest mutants powershell-mutants bench bench-restarts bench-makespan faults clean
+	collection-lint sanity docs-lint importer coverage oldest mutants powershell-mutants bench bench-restarts bench-makespan faults long clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{sub(/:.*/, "", $$1); printf "  make %-16s %s\n", $$1, $$2}'
@@ -87,6 +87,9 @@ bench-restarts: env-test ## Restarts per host-year over the real release history
 
 bench-makespan: env-test ## Time of a rolling run beside serial of the same limit, and beside the least possible; wants a quiet machine
 	$(BIN)/python tests/performance/bench_makespan.py
+
+long: env-test ## Twenty kills, two hundred hosts, two quarters: what CI has no time for
+	REBOOTLESS_LIMIT=3600 $(PYTEST) -s tests/fleet/long_rolling.py tests/fleet/long_quarters.py
 
 clean: ## Remove everything generated
 	rm -rf .venv build tests/output mutants rebootless-status rebootless-plan rebootless-run .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -123,6 +123,20 @@ def test_users_are_warned_within_the_window(lead: int, may: bool) -> None:
     assert host_run.restart_agreed(agreed(restart={"window": None}), WAITING, NOW, lead) == (True, "Why.")
 
 
+@pytest.mark.parametrize(("lead", "may"), [(0, True), (3599, True), (3600, False), (7200, False)])
+def test_a_consent_holds_until_the_host_goes_down(lead: int, may: bool) -> None:
+    expires = (NOW + timedelta(hours=1)).isoformat()
+    decided = agreed(restart={"consent_by": {"expires": expires}, "window": None})
+    why = "Why." if may else f"The consent holds only until {expires}, so the host is not restarted."
+    assert host_run.restart_agreed(decided, WAITING, NOW, lead) == (may, why)
+
+
+@pytest.mark.parametrize("expires", ["soon", "2026", 7, ["2026-09-13T00:00:00Z"]])
+def test_an_end_of_the_consent_that_cannot_be_read_is_none_to_rely_on(expires: Any) -> None:
+    decided = agreed(restart={"consent_by": {"expires": expires}, "window": None})
+    assert host_run.restart_agreed(decided, WAITING, NOW).now is False
+
+
 def test_every_outcome_of_an_installation_has_ended_or_not() -> None:
     # Nobody restarts a host for a download.
     open_ends = {"still_installing", "unknown", "stale", "check_mode", "downloaded"}
