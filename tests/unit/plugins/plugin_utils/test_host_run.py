@@ -125,7 +125,7 @@ def test_users_are_warned_within_the_window(lead: int, may: bool) -> None:
 
 @pytest.mark.parametrize(("lead", "may"), [(0, True), (3599, True), (3600, False), (7200, False)])
 def test_a_consent_holds_until_the_host_goes_down(lead: int, may: bool) -> None:
-    expires = (NOW + timedelta(hours=1)).isoformat()
+    expires = "2026-09-21T00:00:00Z"
     decided = agreed(restart={"consent_by": {"expires": expires}, "window": None})
     why = "Why." if may else f"The consent holds only until {expires}, so the host is not restarted."
     assert host_run.restart_agreed(decided, WAITING, NOW, lead) == (may, why)
