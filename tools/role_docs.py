@@ -92,7 +92,9 @@ def kind(option: Mapping[str, Any]) -> str:
 def rows(options: Mapping[str, Any], defaults: Mapping[str, Any], above: str = "") -> Iterator[str]:
     """The lines of a table; options of an option stand below it, with its name before theirs."""
     for name, option in options.items():
-        said = " ".join(part if part.endswith((".", ":", "?")) else f"{part}." for part in lines(option.get("description")))
+        said = " ".join(
+            part if part.endswith((".", ":", "?")) else f"{part}." for part in lines(option.get("description"))
+        )
         if option.get("choices"):
             said += " One of " + ", ".join(f"`{literal(choice)}`" for choice in option["choices"]) + "."
         held = default(name, option, {} if above else defaults)
@@ -139,7 +141,9 @@ def readme(role: Path, text: str | None) -> str:
         about = markdown(first.get("short_description", "")).rstrip(".") + ".\n\n" if "main" in specs else ""
         return f"# Role `{COLLECTION}.{role.name}`\n\n{about}{made}\n"
     if len(PART.findall(text)) != 1:
-        raise SystemExit(f"role_docs: roles/{role.name}/README.md: exactly one part between {BEGIN} and {END} is expected")
+        raise SystemExit(
+            f"role_docs: roles/{role.name}/README.md: exactly one part between {BEGIN} and {END} is expected"
+        )
     return PART.sub(lambda _match: made, text)
 
 
