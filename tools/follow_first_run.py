@@ -17,11 +17,11 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "docs"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "docs"))
 
 import documents
 
+ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "docsite" / "rst" / "first_run.rst"
 CLONE = re.compile(r"^git clone (\S+)$", re.M)
 NAMED = re.compile(r"``(build/[\w./-]+)``")

@@ -162,6 +162,14 @@ def test_links_lead_somewhere(path: Path) -> None:
     assert documents.broken(path) == []
 
 
+@pytest.mark.parametrize("path", PATHS, ids=[str(path.relative_to(ROOT)) for path in PATHS])
+def test_files_that_are_named_are_there(path: Path) -> None:
+    folders = "docs|playbooks|plugins|requirements|roles|tests|tools"
+    text = path.read_text(encoding="utf-8")
+    named = re.findall(rf"`((?:{folders})/[\w./-]+)`", text) if path != OWN_TESTS else []
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
 @pytest.mark.parametrize("block", **told(BLOCKS))
 def test_block_says_its_language(block: Block) -> None:
     assert block.lang in LANGUAGES
