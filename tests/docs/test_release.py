@@ -80,6 +80,7 @@ def test_nothing_to_tell_is_refused(checkout: Path) -> None:
     subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@x", "commit", "-qm", "b"], cwd=checkout, check=True)
     with pytest.raises(ReleaseError, match="holds nothing"):
         release.check(checkout, "0.4.0")
+    release.check(checkout, "0.4.0", news=False)
 
 
 def test_a_release_goes_into_the_checkout_as_a_whole(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
