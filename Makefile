@@ -6,8 +6,8 @@ export PYTHONPATH := $(CURDIR)/build/collections
 BIN := .venv/main/bin
 PYTEST := $(BIN)/python -m pytest -q
 
-.PHONY: help env-run env-test env-oldest env-between env-importer demo test lint units units-between fleet browser \
-	collection-lint sanity docs-lint importer coverage oldest mutants powershell-mutants bench bench-restarts bench-makespan faults long clean
+# Every target is a name, never a file.
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{sub(/:.*/, "", $$1); printf "  make %-16s %s\n", $$1, $$2}'
@@ -26,6 +26,9 @@ env-between:
 
 env-importer:
 	@python=$$(tools/find-python) && "$$python" tools/bootstrap.py importer importer
+
+env-docs:
+	@python=$$(tools/find-python 3.13 2>/dev/null || tools/find-python 3.12) && "$$python" tools/bootstrap.py docs docs
 
 demo: env-run ## Hotpatch status and pending restarts of twelve simulated hosts
 	@$(BIN)/python tools/demo.py
@@ -56,6 +59,23 @@ sanity: env-test ## ansible-test sanity, validate-modules on the PowerShell modu
 docs-lint: env-test ## antsibull-docs and changelog lint
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs all .
 	$(BIN)/antsibull-changelog lint
+
+docs-check: env-test ## Links, code blocks and generated pages of the documentation, and licence headers
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) tests/docs
+
+docs-site: env-docs ## The documentation as a site in build/docsite/html; a warning is an error
+	.venv/docs/bin/python tools/docs_site.py
+
+role-docs: env-test ## READMEs of the roles, reasons and states anew from the code
+	$(BIN)/python tools/role_docs.py
+	$(BIN)/python tools/make_reasons.py
+	$(BIN)/python tools/make_states.py
+
+first-run: env-run ## The page of the first run followed literally in a fresh clone
+	$(BIN)/python tools/follow_first_run.py
+
+release: env-test env-importer ## Build a release and try it: make release VERSION=x.y.z [DRY=1]
+	$(BIN)/python tools/release.py $(if $(DRY),--dry-run) "$(VERSION)"
 
 importer: env-test env-importer ## galaxy-importer on the built artifact
 	tools/import-check
