@@ -7,7 +7,7 @@ BIN := .venv/main/bin
 PYTEST := $(BIN)/python -m pytest -q
 
 .PHONY: help env-run env-test env-oldest env-between env-importer demo test lint units units-between fleet browser \
-	collection-lint sanity docs-lint importer coverage oldest mutants powershell-mutants bench bench-restarts bench-makespan faults clean
+	collection-lint sanity docs-lint importer coverage oldest mutants powershell-mutants bench bench-restarts bench-makespan faults awx awx-check clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{sub(/:.*/, "", $$1); printf "  make %-16s %s\n", $$1, $$2}'
@@ -43,6 +43,12 @@ units: env-test ## Unit tests
 
 fleet: env-test ## Tests on simulated hosts, PowerShell executed
 	$(PYTEST) -n 2 --dist loadfile tests/fleet
+
+awx: awx-check ## The content for AWX: seeded mistakes, and applied to a simulated AWX and removed
+	$(PYTEST) tests/awx
+
+awx-check: env-test ## The content for AWX held against awx.awx, the server's rules, and our own options
+	$(BIN)/python tools/awx_check.py
 
 browser: env-test ## The HTML report in a headless Chromium
 	$(PYTEST) tests/browser
