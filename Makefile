@@ -47,6 +47,12 @@ units: env-test ## Unit tests
 fleet: env-test ## Tests on simulated hosts, PowerShell executed
 	$(PYTEST) -n 2 --dist loadfile tests/fleet
 
+awx: awx-check ## The content for AWX: seeded mistakes, and applied to a simulated AWX and removed
+	$(PYTEST) tests/awx
+
+awx-check: env-test ## The content for AWX held against awx.awx, the server's rules, and our own options
+	$(BIN)/python tools/awx_check.py
+
 browser: env-test ## The HTML report in a headless Chromium
 	$(PYTEST) tests/browser
 

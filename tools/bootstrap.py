@@ -21,7 +21,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 COLLECTIONS = ROOT / "build" / "collections" / "ansible_collections"
-WINDOWS = "ansible_collections/ansible/windows/"
+# Collection to the file that pins the `ansible` package it is taken out of. The demo needs the first only.
+PACKAGED = {"ansible.windows": "collections", "awx.awx": "awx"}
 
 
 def digest(files: list[Path]) -> str:
@@ -59,27 +60,39 @@ def environment(name: str, requirements: list[str]) -> Path:
     return python
 
 
-def collections(python: Path) -> None:
-    """The collections path: this checkout, and ansible.windows out of the `ansible` package."""
+def collections(python: Path, names: list[str]) -> None:
+    """The collections path: this checkout, and others out of the `ansible` package."""
     own = COLLECTIONS / "rebootless" / "patching"
     own.parent.mkdir(parents=True, exist_ok=True)
     if not own.is_symlink() or own.resolve() != ROOT:
         own.unlink(missing_ok=True)
         own.symlink_to(os.path.relpath(ROOT, own.parent), target_is_directory=True)
-    pin = ROOT / "requirements" / "collections.txt"
-    stamp = COLLECTIONS / ".windows.stamp"
+    for name in names:
+        fetch(python, name)
+
+
+def fetch(python: Path, collection: str) -> None:
+    """One collection out of its `ansible` package, when its pin has changed."""
+    namespace, name = collection.split(".")
+    pin = ROOT / "requirements" / f"{PACKAGED[collection]}.txt"
+    stamp = COLLECTIONS / f".{name}.stamp"
     wanted = hashlib.sha256(pin.read_bytes()).hexdigest()
     if stamp.exists() and stamp.read_text() == wanted:
         return
-    print("Fetching ansible.windows ...", flush=True)
+    print(f"Fetching {collection} ...", flush=True)
+    folder = f"ansible_collections/{namespace}/{name}/"
     with tempfile.TemporaryDirectory() as scratch:
         package = next(line for line in pin.read_text().splitlines() if line and not line.startswith("#"))
         pip(python, "download", "--no-deps", "--only-binary=:all:", "--python-version", "3.13", "-d", scratch, package)
-        shutil.rmtree(COLLECTIONS / "ansible" / "windows", ignore_errors=True)
+        shutil.rmtree(COLLECTIONS / namespace / name, ignore_errors=True)
         with zipfile.ZipFile(next(Path(scratch).glob("ansible-*.whl"))) as wheel:
-            wheel.extractall(COLLECTIONS.parent, [entry for entry in wheel.namelist() if entry.startswith(WINDOWS)])
+            wheel.extractall(COLLECTIONS.parent, [entry for entry in wheel.namelist() if entry.startswith(folder)])
     stamp.write_text(wanted)
 
 
 if __name__ == "__main__":
-    collections(environment(sys.argv[1], sys.argv[2:]))
+    wanted_for = sys.argv[2:]
+    collections(
+        environment(sys.argv[1], wanted_for),
+        list(PACKAGED) if "test" in wanted_for else ["ansible.windows"],
+    )
