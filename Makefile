@@ -7,7 +7,7 @@ BIN := .venv/main/bin
 PYTEST := $(BIN)/python -m pytest -q
 
 .PHONY: help env-run env-test env-oldest env-between env-importer demo test lint units units-between fleet browser \
-	collection-lint sanity docs-lint importer coverage oldest mutants powershell-mutants bench bench-restarts bench-makespan faults clean
+	collection-lint sanity docs-lint importer coverage oldest mutants powershell-mutants bench bench-restarts bench-makespan faults campaign clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{sub(/:.*/, "", $$1); printf "  make %-16s %s\n", $$1, $$2}'
@@ -81,6 +81,9 @@ bench: env-test ## Time of a status for 12, 50 and 200 simulated hosts beside wi
 
 faults: env-test ## The fault table of the monthly run, played and printed
 	$(BIN)/python tests/fleet/test_monthly_faults.py
+
+campaign: env-test ## The fault campaign: named faults, random hosts, planted bugs; hours, so CAMPAIGN="--named --only 'drain-*'" plays a part
+	cd tests/fleet && ../../$(BIN)/python -m campaign $(CAMPAIGN)
 
 bench-restarts: env-test ## Restarts per host-year over the real release history: our policy, monthly win_updates, the best possible
 	$(BIN)/python tests/performance/bench_restarts.py
