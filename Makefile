@@ -108,6 +108,9 @@ bench: env-test ## Time of a status for 12, 50 and 200 simulated hosts beside wi
 faults: env-test ## The fault table of the monthly run, played and printed
 	$(BIN)/python tests/fleet/test_monthly_faults.py
 
+campaign: env-test ## The fault campaign: named faults, random hosts, planted bugs; hours, so CAMPAIGN="--named --only 'drain-*'" plays a part
+	cd tests/fleet && ../../$(BIN)/python -m campaign $(CAMPAIGN)
+
 bench-restarts: env-test ## Restarts per host-year over the real release history: our policy, monthly win_updates, the best possible
 	$(BIN)/python tests/performance/bench_restarts.py
 

@@ -576,6 +576,8 @@ OUTCOMES: list[tuple[dict[str, Any], str, str]] = [
     ({"kind": "unauthorized", "when": {"module": "win_ping", "nth": 2}}, "failed", "credentials were rejected"),
     ({"kind": "slow_answer", "seconds": 60}, "unreachable", "Read timed out"),
     ({"kind": "slow_answer", "seconds": 0.5}, "ok", ""),
+    ({"kind": "garbled", "when": {"module": "win_ping", "nth": 1}}, "failed", ""),
+    ({"kind": "becomes", "world": {"clock": "2026-09-21T12:00:00Z"}}, "ok", ""),
 ]
 PINGS = "- {hosts: windows, gather_facts: false, strategy: free, tasks: [ansible.windows.win_ping: , ansible.windows.win_ping: ]}"
 
@@ -584,7 +586,7 @@ def test_faults_end_as_ansible_reports_them(fleet: Callable[..., Run]) -> None:
     names = [f"{NAME}-{number:03d}" for number in range(1, len(OUTCOMES) + 1)]
     given = {name: [fault] for name, (fault, _end, _text) in zip(names, OUTCOMES, strict=True)}
     options = ("--copies", str(len(OUTCOMES)), "--operation-timeout", "1", "--read-timeout", "2")
-    run = fleet("ansible-playbook", "-f", "9", "play.yml", play=PINGS, given=given, options=options).check(4)
+    run = fleet("ansible-playbook", "-f", "11", "play.yml", play=PINGS, given=given, options=options).check(4)
     for name, (fault, end, text) in zip(names, OUTCOMES, strict=True):
         assert recap(run, name) == end, fault
         assert re.search(rf"fatal: \[{name}\].*{text}", run.output) or end == "ok", fault

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import jsonschema
 import pytest
 import yaml
 from conftest import HERE
-from fleet import faults, worlds
+from fleet import faults, host, worlds
 
 FRAGMENT = """
 title: base
@@ -285,13 +286,14 @@ FAULTS = [
     ("h: {kind: cut}", 'h: {"kind": "cut"} is not allowed; allowed: array'),
     ("h: [{}]", "h[0].kind: is missing: what goes wrong"),
     ("h: [{kind: cutt}]", '"cutt" is not allowed; allowed: refused, cut, operation_timeout'),
-    ("h: [{kind: cut, wen: {nth: 1}}]", "h[0].wen: unknown key; allowed: kind, when, seconds (meant when?)"),
+    ("h: [{kind: cut, wen: {nth: 1}}]", "h[0].wen: unknown key; allowed: kind, when, seconds, world (meant when?)"),
     ("h: [{kind: cut, when: {}}]", "h[0].when: "),
     ("h: [{kind: cut, when: {nth: 0}}]", "h[0].when.nth: 0 is not allowed; allowed: only at this occasion"),
     ("h: [{kind: slow_answer}]", "h[0].seconds: is missing: slow_answer and slow_boot say for how long"),
+    ("h: [{kind: becomes}]", "h[0].world: is missing: becomes and boots_as say what changes"),
     (
         "h: [{kind: never_back, when: {module: x}}]",
-        "allowed: nothing: slow_boot, never_back and rolls_back come with a restart",
+        "allowed: nothing: slow_boot, never_back, rolls_back and boots_as come with a restart",
     ),
 ]
 
@@ -310,3 +312,26 @@ def test_faults_fire_on_their_occasion() -> None:
     names = ["ansible.windows.win_ping", "raw", "ansible.windows.win_updates", "ansible.windows.win_ping"]
     assert [[fault.kind for fault in of_host.at_module(name)] for name in names] == [[], [], ["cut"], []]
     assert faults.unmatched({"a*": [], "z": []}, ["a1", "b"]) == ["z"]
+
+
+def test_a_host_boots_and_becomes_another() -> None:
+    """What a fault lays upon the world is there after its restart; one that nobody ordered counts too."""
+
+    async def played() -> tuple[host.Host, list[str]]:
+        fate = faults.of_host({"a": [{"kind": "boots_as", "world": {"services": {"Spooler": None}}}]}, "a")
+        world = {
+            "clock": "2026-09-20T12:00:00Z",
+            "reboot": {"down_seconds": 0},
+            "services": {"Spooler": {}, "Other": {}},
+        }
+        made = host.Host("a", world, fate)
+        made.becomes({"services": {"Third": {}}})
+        before = list(made.state["services"])
+        made.restart_by_itself(0)
+        await made.settled()
+        await made.stop()
+        return made, before
+
+    made, before = asyncio.run(played())
+    assert (before, list(made.state["services"])) == (["Spooler", "Other", "Third"], ["Other", "Third"])
+    assert (made.counters.restarts, made.counters.faults["boots_as"]) == (1, 1)

@@ -12,7 +12,7 @@ from typing import Any
 
 from .worlds import WorldError, describe, read_yaml, schema
 
-AT_RESTART = ("slow_boot", "never_back", "rolls_back")
+AT_RESTART = ("slow_boot", "never_back", "rolls_back", "boots_as")
 FROM_THE_START = ("refused", "unauthorized")
 
 
@@ -24,6 +24,7 @@ class Fault:
     module: str | None
     nth: int | None
     seconds: float | None
+    world: dict[str, Any] | None = None
     met: int = 0
 
     def fires(self) -> bool:
@@ -42,6 +43,7 @@ class HostFaults:
                 fault.get("when", {}).get("module"),
                 fault.get("when", {}).get("nth"),
                 fault.get("seconds"),
+                fault.get("world"),
             )
             for fault in faults
         ]

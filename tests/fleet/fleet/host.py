@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import fast_packages
 from .faults import HostFaults
-from .worlds import KINDS
+from .worlds import KINDS, merge
 
 if TYPE_CHECKING:
     from .updates import Run
@@ -193,6 +193,16 @@ class Host:
         self._will_boot = True
         return 0
 
+    def becomes(self, world: Mapping[str, Any] | None) -> None:
+        """Lay a change upon the world: what it shows is another from now on."""
+        self.state = merge(self.state, world or {})
+
+    def restart_by_itself(self, seconds: float) -> None:
+        """Restart though nobody told it to."""
+        if self._shutdown is None:
+            self._shutdown = self._later(seconds * self.time_scale, self._restart)
+            self._will_boot = True
+
     def abort_restart(self) -> int:
         """What `shutdown /a` does; its exit code."""
         if self._shutdown is None or not self.up_now:
@@ -219,6 +229,9 @@ class Host:
         if "rolls_back" in kinds:
             self._roll_back()
         seconds = self.booted()
+        for fault in faults:
+            if fault.kind == "boots_as":
+                self.becomes(fault.world)
         self._shutdown = None
         await self.up()
         if seconds:

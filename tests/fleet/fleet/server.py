@@ -38,6 +38,7 @@ CHUNK = 96 * 1024
 LARGEST_BODY = 4 * 2**20
 OWN = "rebootless.patching."
 MODULE_TIMEOUT = 600.0
+GARBAGE = b'\x00\xff<Objs Version="1.1.0.1">{"changed": fal'
 
 
 class Executor(Protocol):
@@ -89,6 +90,7 @@ class Command:
         self.done = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
         self.cut = False
+        self.garbled = False
         self.timeouts_until: float | None = None
         self.silent_until: float | None = None
 
@@ -96,6 +98,9 @@ class Command:
         """The command has ended."""
         for stream, data in (("stdout", out), ("stderr", err)):
             self.output += [(stream, data[at : at + CHUNK]) for at in range(0, len(data), CHUNK)]
+        if self.garbled:
+            # Neither JSON nor the exit code that goes with it.
+            self.output = [("stdout", GARBAGE)]
         self.code = code
         self.done.set()
 
@@ -363,6 +368,12 @@ class Server:
             seconds = fault.seconds or 0.0
             if fault.kind == "cut":
                 command.cut = True
+            elif fault.kind == "garbled":
+                command.garbled = True
+            elif fault.kind == "becomes":
+                host.becomes(fault.world)
+            elif fault.kind == "restarts_by_itself":
+                host.restart_by_itself(seconds)
             elif fault.kind == "operation_timeout":
                 command.timeouts_until = now + seconds
             elif fault.kind == "slow_answer":
