@@ -113,9 +113,10 @@ class Answer:
     def __init__(self, done: subprocess.CompletedProcess[str], folder: Path) -> None:
         self.status = done.returncode
         self.output = done.stdout + done.stderr
-        # The first task's result, on one line.
-        found = re.search(r"^(?:ok|changed|fatal): \[localhost\].*? => (\{.*\})$", done.stdout, re.MULTILINE)
-        self.result: dict[str, Any] = json.loads(found[1]) if found else {}
+        # The result of the first task after the check of the variables, on one line.
+        found = re.findall(r"^(?:ok|changed|fatal): \[localhost\].*? => (\{.*\})$", done.stdout, re.MULTILINE)
+        results: list[dict[str, Any]] = [json.loads(one) for one in found]
+        self.result = next((one for one in results if "validate_args_context" not in one), {})
         self.left = sorted(path.name for path in folder.iterdir())
 
 
