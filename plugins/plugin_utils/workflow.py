@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from ansible_collections.rebootless.patching.plugins.plugin_utils import fleet_plan, run_data
 from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_plan import RUN, named
 from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_spec import DEFAULTS, FleetSpec
 from ansible_collections.rebootless.patching.plugins.plugin_utils.policy_error import PolicyError
-from ansible_collections.rebootless.patching.plugins.plugin_utils.run_host import blank
+from ansible_collections.rebootless.patching.plugins.plugin_utils.run_host import JITTER, blank
 
 SCHEMA = 1
 # An empty pattern means all hosts to Ansible.
@@ -77,7 +78,7 @@ def plan(
     forks: int,
     domain: str | None = None,
 ) -> dict[str, Any]:
-    """`{schema, domain, waves, limits, budget, forks_needed, seconds, warnings, groups, hosts}` of the hosts decided on.
+    """`{schema, domain, waves, most, limits, budget, forks_needed, seconds, warnings, groups, hosts}` of the hosts decided on.
 
     :raises PolicyError: naming what is wrong with the fleet
     """
@@ -89,7 +90,9 @@ def plan(
         "schema": SCHEMA,
         "domain": domain or None,
         "waves": [wave["hosts"] for wave in made["waves"]],
-        "limits": made["limits"],
+        # Not under an empty key, as plans have it: AWX hands that on as null.
+        "most": made["limits"][RUN],
+        "limits": {group: made["limits"][group] for group in limited},
         "budget": checked.failed.of(len(given)),
         **{key: made[key] for key in ("forks_needed", "seconds", "warnings")},
         "groups": {group: [one["name"] for one in given if group in one["groups"]] for group in limited},
@@ -134,14 +137,14 @@ def wave(
         raise PolicyError(f"{named(bad)} ended badly in earlier waves; the plan's budget is {made['budget']}.")
     out = {name for name, one in ended.items() if one["out"]}
     left = {}
-    for limit, most in made["limits"].items():
+    for limit, most in {RUN: made["most"], **made["limits"]}.items():
         mine = sorted(out if limit == RUN else out.intersection(made["groups"][limit]))
         left[limit] = most - len(mine)
         if left[limit] < 1 and (limit == RUN or set(made["groups"][limit]).intersection(members)):
             what = f"Of group {limit}" if limit else "Of the plan"
             raise PolicyError(f"{what} {most} may be out, and nobody puts back {named(mine)}.")
     given = dict(FleetSpec.load(spec).given)
-    fleet = {key: given[key] for key in ("deadline", "slot_wait", "durations") if key in given}
+    fleet: dict[str, Any] = {key: given[key] for key in ("deadline", "slot_wait", "durations") if key in given}
     per_wave = {**DEFAULTS["budget"], **given.get("budget", {})}["per_wave"]
     fleet["max_unavailable"] = max(1, left[RUN])
     fleet["groups"] = {limit: {"max_unavailable": max(1, most)} for limit, most in left.items() if limit != RUN}
@@ -182,6 +185,15 @@ def unheard(artifacts: Mapping[str, Any]) -> list[str]:
     return sorted(name for name in planned if name not in told) or NOBODY
 
 
+def _same(one: object, other: object) -> bool:
+    """Whether two builds are the same, or two times but for what a clock that is set right moves them."""
+    try:
+        two = [datetime.fromisoformat(str(each)) for each in (one, other)]
+        return abs((two[1] - two[0]).total_seconds()) <= JITTER
+    except (ValueError, TypeError):
+        return one == other
+
+
 def looked(name: str, planned: Mapping[str, Any], look: Mapping[str, Any], seen: Mapping[str, Any]) -> dict[str, Any]:
     """The result of a host that no job reported on: `look` is what role drain finds, `seen` what hotpatch_info does.
 
@@ -195,7 +207,7 @@ def looked(name: str, planned: Mapping[str, Any], look: Mapping[str, Any], seen:
     changes = [
         f"its {what} was {planned.get(key)} at the plan and is {seen.get(key)}"
         for key, what in (("last_boot", "last boot"), ("build", "build"))
-        if planned.get(key) and seen.get(key) != planned.get(key)
+        if planned.get(key) and not _same(planned[key], seen.get(key))
     ]
     begun = (
         f"Its job did not come to its end: {' and '.join(changes)}."

@@ -42,9 +42,8 @@ def job(node: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
         if one["event"] == "playbook_on_stats":
             told.update(one["event_data"].get("artifact_data", {}))
         wanted = node.get("cancel_at")
-        if wanted and one["event"] in node.get("cancel_on", ["runner_on_start"]):
-            if wanted in one["event_data"].get("task", ""):
-                cancelled.set()
+        if wanted and one["event"] == "runner_on_start" and wanted in one["event_data"].get("task", ""):
+            cancelled.set()
         return True
 
     with tempfile.TemporaryDirectory() as folder:
