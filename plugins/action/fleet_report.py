@@ -23,10 +23,12 @@ from ansible_collections.rebootless.patching.plugins.plugin_utils import (
     report,
     status,
     track,
+    workflow,
 )
 from ansible_collections.rebootless.patching.plugins.plugin_utils.releases import ReleaseTable
 
 SPEC = {
+    "artifact_bytes": {"type": "int"},
     "azure_var": {"type": "str", "default": "rebootless_azure"},
     "classes": {
         "type": "list",
@@ -85,7 +87,14 @@ class ActionModule(collector.SignalsAction):
         collector.moment(arguments["now"], "now")
         self.select([], arguments["query"])
         if arguments["validate_only"]:
-            return result | {"changed": False, "summary": None, "changes": [], "files": {}, "not_reached": []}
+            return result | {
+                "changed": False,
+                "summary": None,
+                "changes": [],
+                "files": {},
+                "not_reached": [],
+                "artifact": None,
+            }
         variables = (task_vars or {}).get("hostvars", {})
         names = arguments["hosts"]
         if names is None:
@@ -122,6 +131,8 @@ class ActionModule(collector.SignalsAction):
 
         lost = [host["name"] for host in hosts if not host["reached"]]
         result.update(changed=False, summary=view["summary"], changes=view["changes"], files=files, not_reached=lost)
+        most = arguments["artifact_bytes"]
+        result["artifact"] = None if most is None else workflow.artifact(json.loads(json.dumps(whole)), most)
         if lost:
             result.update(failed=True, msg=f"{len(lost)} of {len(hosts)} hosts could not be asked: {', '.join(lost)}.")
         return result

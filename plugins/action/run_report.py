@@ -20,9 +20,11 @@ from ansible_collections.rebootless.patching.plugins.plugin_utils import (
     record,
     run_history,
     run_report,
+    workflow,
 )
 
 SPEC = {
+    "artifact_bytes": {"type": "int"},
     "decisions": {"type": "list", "elements": "dict"},
     "dest": {"type": "path", "required": True},
     "hosts": {"type": "list", "elements": "str"},
@@ -75,7 +77,7 @@ class ActionModule(collector.SignalsAction):
         if arguments["kind"] == "run" and arguments["decisions"] is not None:
             raise AnsibleActionFail("decisions: they are a plan; for kind run give result_var or record.")
         if arguments["validate_only"]:
-            return result | {"changed": False, "summary": None, "files": {}, "failed_hosts": []}
+            return result | {"changed": False, "summary": None, "files": {}, "failed_hosts": [], "artifact": None}
         try:
             found = self.gather(arguments, (task_vars or {}).get("hostvars", {}))
         except record.RecordError as error:
@@ -100,7 +102,9 @@ class ActionModule(collector.SignalsAction):
             fleet_report.write(Path(files["md"]), run_report.markdown(view))
 
         bad = run_report.failed(whole)
-        result.update(changed=False, summary=view["summary"], files=files, failed_hosts=bad)
+        most = arguments["artifact_bytes"]
+        passed_on = None if most is None else workflow.artifact(record.plain(whole), most)
+        result.update(changed=False, summary=view["summary"], files=files, failed_hosts=bad, artifact=passed_on)
         if bad:
             what = "could not be asked" if kind == "plan" else "could not be asked or did not end well"
             result.update(failed=True, msg=f"{len(bad)} of {len(whole['hosts'])} hosts {what}: {', '.join(bad)}.")

@@ -17,6 +17,12 @@ description:
   - Runs on the controller alone and contacts no host.
   - Fails after everything is written when hosts could not be asked, so that the exit status of a run tells.
 options:
+  artifact_bytes:
+    description:
+      - Return the JSON as RV(artifact), for C(ansible.builtin.set_stats), in about so many bytes at most.
+      - What does not fit is left out, of hosts that ended well first.
+    type: int
+    version_added: 0.2.0
   hosts:
     description: Names of the hosts to report; every host that has O(result_var) when not given.
     type: list
@@ -103,6 +109,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+artifact:
+  description: The JSON of the report, and C(left_out), what it lacks to be small enough, or null; null without O(artifact_bytes).
+  returned: always
+  type: dict
+  version_added: 0.2.0
 summary:
   description: Counts of what is shown, by state and by pending restart.
   returned: always

@@ -22,6 +22,11 @@ description:
   - Decides nothing. Runs on the controller alone and contacts no host.
   - Fails after everything is written when a host could not be asked or did not end well, so that the exit status tells.
 options:
+  artifact_bytes:
+    description:
+      - Return the JSON as RV(artifact), for C(ansible.builtin.set_stats), in about so many bytes at most.
+      - What does not fit is left out, of hosts that ended well first.
+    type: int
   kind:
     description: What to report, V(plan) for decisions, V(run) for what became of them.
     type: str
@@ -100,6 +105,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+artifact:
+  description: The JSON of the report, and C(left_out), what it lacks to be small enough, or null; null without O(artifact_bytes).
+  returned: always
+  type: dict
 summary:
   description: Counts of what is shown, by decision, by outcome, of offers, restarts and exposure; null with O(validate_only=true).
   returned: always

@@ -1,0 +1,79 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What playbooks need of the core about a workflow of jobs. Documentation: the .yml of each filter beside this file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.rebootless.patching.plugins.plugin_utils import workflow
+from ansible_collections.rebootless.patching.plugins.plugin_utils.policy_error import PolicyError
+
+
+def workflow_plan(
+    decisions: Sequence[Mapping[str, Any]],
+    groups: Sequence[Sequence[str]],
+    fleet: object = None,
+    forks: int = 5,
+    domain: str = "",
+) -> dict[str, Any]:
+    """The plan that goes from node to node; `groups` are those of each decision's host, in the same order."""
+    of_host = {one["name"]: list(mine) for one, mine in zip(decisions, groups, strict=True)}
+    return _said(workflow.plan, decisions, of_host, fleet or {}, int(forks), domain)
+
+
+def workflow_wave(
+    plan: Mapping[str, Any] | None,
+    number: int | str,
+    fleet: object = None,
+    last: object = False,
+    results: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """`{hosts, fleet}` of a wave."""
+    taken = str(last).strip().lower() in ("true", "yes", "1", "on")
+    try:
+        wave = int(number)
+    except ValueError:
+        raise AnsibleFilterError(f"rebootless_wave is {number!r}; a whole number, 0 or more, is expected.") from None
+    return _said(workflow.wave, plan or None, wave, fleet or {}, last=taken, results=results or {})
+
+
+def workflow_fleet(
+    fleet: Mapping[str, Any], looks: Sequence[Mapping[str, Any]], names: Sequence[str]
+) -> dict[str, Any]:
+    """The fleet of a wave with hosts that are out already in front; `looks` are those of `names`."""
+    return workflow.drained_first(fleet, dict(zip(names, looks, strict=True)))
+
+
+def service_domains(
+    groups: Mapping[str, Sequence[str]],
+    domains: Sequence[str],
+    fleet: object = None,
+    hosts: Sequence[str] | None = None,
+) -> dict[str, Any]:
+    """`{domain: {hosts, fleet}}` of the inventory's groups."""
+    return _said(workflow.service_domains, groups, domains, fleet or {}, hosts)
+
+
+def _said(function: Callable[..., dict[str, Any]], *given: Any, **named: Any) -> dict[str, Any]:
+    """What the function answers, its refusal as a sentence."""
+    try:
+        return function(*given, **named)
+    except PolicyError as error:
+        raise AnsibleFilterError(str(error)) from None
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Name and function."""
+        return {
+            "service_domains": service_domains,
+            "workflow_fleet": workflow_fleet,
+            "workflow_plan": workflow_plan,
+            "workflow_unheard": workflow.unheard,
+            "workflow_wave": workflow_wave,
+        }

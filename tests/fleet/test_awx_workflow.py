@@ -1,0 +1,162 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The workflow from end to end under ansible-runner: artifacts from node to node, failures, cancel and relaunch, domains side by side."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from conftest import HERE, Run
+from monthly import write
+from rolling import ROLLING, Rolled, fleet
+
+FLEET = {"canary": ["web-01"], "waves": [2], "groups": {"web": {"max_unavailable": 1}}}
+VARS = {**ROLLING, "rebootless_consent": "true", "rebootless_fleet": FLEET, "rebootless_fail_not_reached": "false"}
+
+
+def nodes(**cancelled: str) -> list[dict[str, Any]]:
+    """The workflow of three waves; a name of a node with the task at which its job is cancelled."""
+    made: list[dict[str, Any]] = [
+        {"name": "status", "playbook": "status.yml"},
+        {"name": "plan", "playbook": "plan.yml", "after": {"status": "success"}},
+    ]
+    before = "plan"
+    for number in range(3):
+        one = {"rebootless_wave": number, "rebootless_wave_last": number == 2}
+        made.append({"name": f"wave-{number}", "playbook": "wave.yml", "vars": one, "after": {before: "success"}})
+        before = f"wave-{number}"
+    made.append({"name": "report", "playbook": "report.yml", "after": {one["name"]: "always" for one in made}})
+    for one in made:
+        if one["name"].replace("-", "_") in cancelled:
+            one["cancel_at"] = cancelled[one["name"].replace("-", "_")]
+    return made
+
+
+class Played:
+    """What workflows left behind, one after the other."""
+
+    def __init__(self, run: Run, results: Sequence[Mapping[str, Any]]) -> None:
+        self.run = run
+        self.results = results
+
+    def statuses(self, which: int = -1) -> dict[str, str]:
+        """How each node ended that was run."""
+        return {name: one["status"] for name, one in self.results[which].items()}
+
+    def report(self, which: int = -1) -> dict[str, Any]:
+        """The artifact of the last node."""
+        found: dict[str, Any] = self.results[which]["report"]["artifacts"]["rebootless_report"]
+        return found
+
+    def outcomes(self, which: int = -1) -> dict[str, str]:
+        """How each host ended, as the report has it."""
+        return {one["name"]: one["outcome"] for one in self.report(which)["hosts"]}
+
+    def restarts(self) -> dict[str, int]:
+        """How often each host itself says that it restarted."""
+        return {name: seen["restarts"] for name, seen in self.run.counters["hosts"].items()}
+
+    def most_out(self, groups: Mapping[str, Sequence[str]]) -> dict[str, int]:
+        """The most hosts that were down at once."""
+        rolled = Rolled.__new__(Rolled)
+        rolled.run = self.run
+        return rolled.most_out(groups)
+
+
+def play(
+    on_fleet: Callable[..., Run],
+    tmp_path: Path,
+    worlds: Mapping[str, Any],
+    groups: Mapping[str, Sequence[str]],
+    *workflows: Mapping[str, Any],
+    faults: Mapping[str, Any] | None = None,
+) -> Played:
+    """Workflows after each other on one fleet."""
+    inventory = tmp_path / "groups.yml"
+    inventory.write_text(
+        yaml.safe_dump({one: {"hosts": {name: {} for name in names}} for one, names in groups.items()})
+    )
+    line = []
+    for number, one in enumerate(workflows):
+        (tmp_path / f"flow-{number}.json").write_text(json.dumps(one), encoding="utf-8")
+        line.append(f"{sys.executable} {HERE / 'awx.py'} flow-{number}.json done-{number}.json")
+    options: tuple[str, ...] = ()
+    if faults:
+        (tmp_path / "faults.yml").write_text(yaml.safe_dump(dict(faults)), encoding="utf-8")
+        options = ("--faults", str(tmp_path / "faults.yml"))
+    command = ["bash", "-c", f"export AWX_GROUPS={inventory}; {' && '.join(line)}"]
+    run = on_fleet(command, worlds=write(tmp_path / "worlds", worlds), executor="fast", options=options).check()
+    read = [json.loads((tmp_path / f"done-{number}.json").read_text()) for number in range(len(workflows))]
+    return Played(run, read)
+
+
+def test_good_path(on_fleet: Callable[..., Run], tmp_path: Path) -> None:
+    """Every node passes its artifact on; the merged report is all hosts, and the job output has it as Markdown."""
+    worlds, groups = fleet(web=[1, 1], sql=[1])
+    played = play(on_fleet, tmp_path, worlds, groups, {"nodes": nodes(), "vars": VARS})
+    assert set(played.statuses().values()) == {"successful"}, json.dumps(played.results)[-6000:]
+    done = played.results[0]
+    assert done["status"]["artifacts"]["rebootless_status"]["summary"]["hosts"] == 3
+    plan = done["plan"]["artifacts"]["rebootless_plan"]
+    assert plan["waves"][0] == ["web-01"]
+    assert sorted(name for wave in plan["waves"] for name in wave) == sorted(worlds)
+    assert list(done["wave-0"]["artifacts"]) == ["rebootless_wave_0"]
+    assert [one["name"] for one in done["wave-0"]["artifacts"]["rebootless_wave_0"]["hosts"]] == ["web-01"]
+    assert played.outcomes() == dict.fromkeys(worlds, "restarted")
+    assert played.restarts() == dict.fromkeys(worlds, 1)
+    assert "# Patch run" in done["report"]["stdout"]
+    assert played.report()["left_out"] is None
+
+
+def test_canary_fails_and_wave_is_unreachable(on_fleet: Callable[..., Run], tmp_path: Path) -> None:
+    """What comes after a bad wave is not begun; the report says what became of whom, and the workflow is red."""
+    worlds, groups = fleet(web=[1, 1], sql=[1])
+    down = {"web-01": [{"kind": "refused"}]}
+    played = play(on_fleet, tmp_path, worlds, groups, {"nodes": nodes(), "vars": VARS}, faults=down)
+    assert played.statuses() == {"status": "successful", "plan": "successful", "wave-0": "failed", "report": "failed"}
+    assert played.outcomes() == {"web-01": "not_reached", "web-02": "not_started", "sql-01": "not_started"}
+    words = {one["name"]: " ".join(one["words"]) for one in played.report()["hosts"]}
+    assert words["web-02"].endswith("It is in service.")
+    assert played.restarts() == dict.fromkeys(worlds, 0)
+
+
+def test_cancelled_in_a_wave_and_relaunched(on_fleet: Callable[..., Run], tmp_path: Path) -> None:
+    """The job of the canary is cancelled; its report says where the host is; the second launch ends it, and nobody restarts twice."""
+    worlds, groups = fleet(web=[1, 1], sql=[1])
+    first = {"nodes": nodes(wave_0="Restart"), "vars": VARS}
+    played = play(on_fleet, tmp_path, worlds, groups, first, {"nodes": nodes(), "vars": VARS})
+    assert played.statuses(0)["wave-0"] == "canceled", played.results[0]["wave-0"]["stdout"][-3000:]
+    assert "rebootless_wave_0" not in played.results[0]["wave-0"]["artifacts"]
+    assert sorted(played.outcomes(0)) == sorted(worlds)
+    assert all(one["words"] for one in played.report(0)["hosts"])
+    assert played.statuses(1)["report"] == "successful", played.results[1]["report"]["stdout"][-3000:]
+    assert set(played.outcomes(1).values()) <= {"restarted", "nothing_to_do"}
+    assert played.restarts() == dict.fromkeys(worlds, 1)
+
+
+def test_three_jobs_side_by_side_by_domain(on_fleet: Callable[..., Run], tmp_path: Path) -> None:
+    """Limits hold within each domain and over all, as the hosts measure it; the last node makes one report."""
+    worlds, groups = fleet(north=[1, 1], south=[1, 1], west=[1, 1])
+    names = list(groups)
+    variables = {
+        **ROLLING,
+        "rebootless_consent": True,
+        "rebootless_domains": names,
+        "rebootless_fleet": {"max_unavailable": 3, "groups": {name: {"max_unavailable": 1} for name in names}},
+    }
+    flow: list[dict[str, Any]] = [
+        {"name": one, "playbook": "patch.yml", "vars": {"rebootless_domain": one}, "together": True} for one in names
+    ]
+    # The last node has no plan to hold against.
+    flow.append({"name": "report", "playbook": "report.yml", "after": dict.fromkeys(names, "always")})
+    played = play(on_fleet, tmp_path, worlds, groups, {"nodes": flow, "vars": variables})
+    assert set(played.statuses().values()) == {"successful"}, json.dumps(played.results)[-6000:]
+    assert played.outcomes() == dict.fromkeys(worlds, "restarted")
+    most = played.most_out(groups)
+    assert all(most[name] == 1 for name in names), most
+    assert most[""] <= 3
