@@ -12,10 +12,12 @@ task at whose first event the job is cancelled. `together: true` starts all node
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import sys
 import tempfile
 import threading
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +95,9 @@ def play(workflow: dict[str, Any]) -> dict[str, dict[str, Any]]:
             "awx_job_id": 7,
             "awx_user_name": "{{ nobody }}",
         }
-        done[node["name"]] = one = job(node, extra)
+        # A process of its own for each: ansible-runner handles signals of its main thread.
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+            done[node["name"]] = one = pool.submit(job, node, extra).result()
         one["passed"] = {**passed, **one["artifacts"]}
 
     threads = []
