@@ -14,6 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
@@ -80,7 +81,7 @@ class Finding(NamedTuple):
         return f"{self.file}: {self.object}: {self.key}: {self.message}"
 
 
-class Loader(yaml.SafeLoader):
+class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """YAML with the tag of texts that are no templates."""
 
 
@@ -107,6 +108,7 @@ class Captured(Exception):
     """The argument spec of a module, at the moment when it would have begun."""
 
 
+@cache
 def argument_spec(module: str) -> dict[str, Any]:
     """Of the real awx.awx module: what it gives to its base class."""
     from ansible_collections.awx.awx.plugins.module_utils import controller_api  # noqa: PLC0415 - a test may do without
@@ -353,6 +355,7 @@ def option_findings(file: str, name: str, question: Mapping[str, Any], options: 
         yield Finding(file, name, f"{variable}.default", f"{default!r}, but the option has {wanted!r}.")
 
 
+@cache
 def options_of(roles: Path, playbook: str) -> dict[str, Any] | None:
     """The options of one playbook: its entry point of role inputs. None where there is none."""
     specs = roles / "inputs" / "meta" / "argument_specs.yml"
