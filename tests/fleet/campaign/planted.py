@@ -95,8 +95,8 @@ BUGS: dict[str, Bug] = {
     "failed host called done": Bug(
         HOST_RUN, 'return str(done), True, failure or ""', 'return "installed", False, ""', of("install-fails")
     ),
-    "unhealthy host put back": Bug(
-        HOST_RUN, 'return last["healthy"] is not True', "return False", of("service-broken")
+    "drain refusal ignored": Bug(
+        "roles/baseline/tasks/drain.yml", "when: drain_result.state != 'drained'", "when: false", of("drain-refuses")
     ),
 }
 
