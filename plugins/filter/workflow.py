@@ -40,6 +40,11 @@ def workflow_wave(
     return _said(workflow.wave, plan or None, wave, fleet or {}, last=taken, results=results or {})
 
 
+def workflow_unheard(artifacts: Mapping[str, Any]) -> list[str]:
+    """A pattern of the planned hosts that no result tells of."""
+    return _said(workflow.unheard, artifacts)
+
+
 def workflow_fleet(
     fleet: Mapping[str, Any], looks: Sequence[Mapping[str, Any]], names: Sequence[str]
 ) -> dict[str, Any]:
@@ -57,7 +62,7 @@ def service_domains(
     return _said(workflow.service_domains, groups, domains, fleet or {}, hosts)
 
 
-def _said(function: Callable[..., dict[str, Any]], *given: Any, **named: Any) -> dict[str, Any]:
+def _said(function: Callable[..., Any], *given: Any, **named: Any) -> Any:
     """What the function answers, its refusal as a sentence."""
     try:
         return function(*given, **named)
@@ -74,6 +79,6 @@ class FilterModule:
             "service_domains": service_domains,
             "workflow_fleet": workflow_fleet,
             "workflow_plan": workflow_plan,
-            "workflow_unheard": workflow.unheard,
+            "workflow_unheard": workflow_unheard,
             "workflow_wave": workflow_wave,
         }

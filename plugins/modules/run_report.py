@@ -106,7 +106,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 artifact:
-  description: The JSON of the report, and C(left_out), what it lacks to be small enough, or null; null without O(artifact_bytes).
+  description:
+    - The report for the next job; null without O(artifact_bytes).
+    - C(summary) is for people; C(json) is the report as a text of JSON, with C(left_out), what it lacks to be small enough, or null.
   returned: always
   type: dict
 summary:

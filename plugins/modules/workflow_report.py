@@ -70,7 +70,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 artifact:
-  description: The JSON of the run (docs/run.schema.json), and C(left_out), what it lacks to be small enough, or null.
+  description:
+    - The report for later jobs. C(summary) is for people.
+    - C(json) is the JSON of the run (docs/run.schema.json) as a text, with C(left_out), what it lacks to be small enough, or null.
   returned: always
   type: dict
 summary:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A run as a workflow of jobs that share no file: the plan that goes from node to node, its waves, and one report of all.
 
-Artifacts are plain JSON under keys of their own; a domain is a part of the fleet that has its own jobs.
+Artifacts are JSON under keys of their own; a domain is a part of the fleet that has its own jobs.
 """
 
 from __future__ import annotations
@@ -36,8 +36,36 @@ UNSAID_STEP = "Relaunch the workflow: what is done already is recognised."
 # --- artifacts ---------------------------------------------------------------------------------------------------
 
 
+def packed(doc: Mapping[str, Any], summary: object) -> dict[str, Any]:
+    """`{summary, json}`: a document as it goes from job to job, `summary` for people who look at the artifacts.
+
+    AWX marks every text of an extra variable as unsafe, and ansible-core 2.19 and later make of a text so marked what YAML
+    makes of it without quotes: of the build 26100.3246 a number, of yes a truth. A text of JSON stays one.
+    """
+    return {"summary": summary, "json": json.dumps(doc, separators=(",", ":"), default=str)}
+
+
+def unpacked(key: str, value: object) -> Mapping[str, Any] | None:
+    """The document of an artifact; None when it is none.
+
+    :raises PolicyError: its JSON cannot be read
+    """
+    if not isinstance(value, Mapping) or not isinstance(value.get("json"), str):
+        return None
+    try:
+        doc = json.loads(value["json"])
+    except ValueError as error:
+        raise PolicyError(f"{key}.json: this is no JSON ({error}); pass artifacts on as they are.") from None
+    return doc if isinstance(doc, dict) else None
+
+
 def artifact(doc: Mapping[str, Any], most: int) -> dict[str, Any]:
-    """A document of at most so many bytes of JSON, as far as hosts that ended badly allow; `left_out` says what it lacks."""
+    """A document, packed, of at most so many bytes of JSON; `left_out` says what it lacks."""
+    return packed(smaller(doc, most), doc["summary"])
+
+
+def smaller(doc: Mapping[str, Any], most: int) -> dict[str, Any]:
+    """A document of at most so many bytes of JSON, as far as hosts that ended badly allow."""
     made = {**doc, "left_out": None}
     if _size(made) <= most:
         return made
@@ -78,7 +106,7 @@ def plan(
     forks: int,
     domain: str | None = None,
 ) -> dict[str, Any]:
-    """`{schema, domain, waves, most, limits, budget, forks_needed, seconds, warnings, groups, hosts}` of the hosts decided on.
+    """`{schema, domain, waves, most, limits, budget, forks_needed, seconds, warnings, groups, hosts}` of the hosts, packed.
 
     :raises PolicyError: naming what is wrong with the fleet
     """
@@ -86,7 +114,7 @@ def plan(
     given = [{"name": one["name"], "groups": list(groups.get(one["name"], ()))} for one in decisions]
     made = fleet_plan.plan(given, checked, forks)
     limited = [group for group in made["limits"] if group != RUN]
-    return {
+    whole = {
         "schema": SCHEMA,
         "domain": domain or None,
         "waves": [wave["hosts"] for wave in made["waves"]],
@@ -108,10 +136,11 @@ def plan(
             for one in decisions
         },
     }
+    return packed(whole, {"hosts": len(given), "waves": [len(one) for one in whole["waves"]]})
 
 
 def wave(
-    made: Mapping[str, Any] | None,
+    given_plan: object,
     number: int,
     spec: object = None,
     *,
@@ -124,6 +153,7 @@ def wave(
 
     :raises PolicyError: there is no plan, no room is left, or too many have ended badly
     """
+    made = unpacked("rebootless_plan", given_plan)
     if not made or made.get("schema") != SCHEMA:
         raise PolicyError(
             "rebootless_plan: the artifact of playbook plan is expected; run it before, in the same workflow."
@@ -163,13 +193,14 @@ def drained_first(fleet: Mapping[str, Any], looks: Mapping[str, Mapping[str, Any
 
 def plans(artifacts: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """The plans among artifacts, by key."""
-    return {key: one for key, one in sorted(artifacts.items()) if PLAN.fullmatch(key) and isinstance(one, Mapping)}
+    found = {key: unpacked(key, one) for key, one in sorted(artifacts.items()) if PLAN.fullmatch(key)}
+    return {key: one for key, one in found.items() if one is not None}
 
 
 def documents(artifacts: Mapping[str, Any]) -> Iterator[tuple[int | None, Mapping[str, Any]]]:
     """The results among artifacts with the number of their wave, in the order of waves."""
-    found = [(RESULT.fullmatch(key), one) for key, one in artifacts.items() if isinstance(one, Mapping)]
-    told = [(int(match["wave"]) if match["wave"] else None, one) for match, one in found if match]
+    found = [(match, unpacked(key, one)) for key, one in artifacts.items() if (match := RESULT.fullmatch(key))]
+    told = [(int(match["wave"]) if match["wave"] else None, one) for match, one in found if one is not None]
     yield from sorted(told, key=lambda one: (one[0] is not None, one[0] or 0))
 
 

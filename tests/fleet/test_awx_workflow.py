@@ -37,6 +37,12 @@ def nodes(**cancelled: str) -> list[dict[str, Any]]:
     return made
 
 
+def document(job: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """What a job passed on under a key."""
+    found: dict[str, Any] = json.loads(job["artifacts"][key]["json"])
+    return found
+
+
 class Played:
     """What workflows left behind, one after the other."""
 
@@ -50,8 +56,7 @@ class Played:
 
     def report(self, which: int = -1) -> dict[str, Any]:
         """The artifact of the last node."""
-        found: dict[str, Any] = self.results[which]["report"]["artifacts"]["rebootless_report"]
-        return found
+        return document(self.results[which]["report"], "rebootless_report")
 
     def outcomes(self, which: int = -1) -> dict[str, str]:
         """How each host ended, as the report has it."""
@@ -102,11 +107,12 @@ def test_good_path(on_fleet: Callable[..., Run], tmp_path: Path) -> None:
     assert set(played.statuses().values()) == {"successful"}, json.dumps(played.results)[-6000:]
     done = played.results[0]
     assert done["status"]["artifacts"]["rebootless_status"]["summary"]["hosts"] == 3
-    plan = done["plan"]["artifacts"]["rebootless_plan"]
+    plan = document(done["plan"], "rebootless_plan")
     assert plan["waves"][0] == ["web-01"]
     assert sorted(name for wave in plan["waves"] for name in wave) == sorted(worlds)
     assert list(done["wave-0"]["artifacts"]) == ["rebootless_wave_0"]
-    assert [one["name"] for one in done["wave-0"]["artifacts"]["rebootless_wave_0"]["hosts"]] == ["web-01"]
+    (canary,) = document(done["wave-0"], "rebootless_wave_0")["hosts"]
+    assert (canary["name"], canary["decision"]["restart_required"]) == ("web-01", "no")
     assert played.outcomes() == dict.fromkeys(worlds, "restarted")
     assert played.restarts() == dict.fromkeys(worlds, 1)
     assert "# Patch run" in done["report"]["stdout"]
@@ -119,7 +125,12 @@ def test_canary_fails_and_wave_is_unreachable(on_fleet: Callable[..., Run], tmp_
     down = {"web-01": [{"kind": "refused"}]}
     played = play(on_fleet, tmp_path, worlds, groups, {"nodes": nodes(), "vars": VARS}, faults=down)
     assert played.statuses() == {"status": "successful", "plan": "successful", "wave-0": "failed", "report": "failed"}
-    assert played.outcomes() == {"web-01": "not_reached", "web-02": "not_started", "sql-01": "not_started"}
+    told = {one["name"]: (one["outcome"], one["words"]) for one in played.report()["hosts"]}
+    assert {name: outcome for name, (outcome, _words) in told.items()} == {
+        "web-01": "not_reached",
+        "web-02": "not_started",
+        "sql-01": "not_started",
+    }, told
     words = {one["name"]: " ".join(one["words"]) for one in played.report()["hosts"]}
     assert words["web-02"].endswith("It is in service.")
     assert played.restarts() == dict.fromkeys(worlds, 0)
