@@ -100,17 +100,18 @@ def play(workflow: dict[str, Any]) -> dict[str, dict[str, Any]]:
             done[node["name"]] = one = pool.submit(job, node, extra).result()
         one["passed"] = {**passed, **one["artifacts"]}
 
-    threads = []
+    threads: list[threading.Thread] = []
     for node in workflow["nodes"]:
+        if not node.get("together"):
+            for thread in threads:
+                thread.join()
         if not ready(node, done):
             continue
         if node.get("together"):
             threads.append(threading.Thread(target=run, args=(node,)))
             threads[-1].start()
-            continue
-        for thread in threads:
-            thread.join()
-        run(node)
+        else:
+            run(node)
     for thread in threads:
         thread.join()
     return done

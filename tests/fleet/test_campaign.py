@@ -1,34 +1,15 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The part of the fault campaign that CI plays; `make campaign` plays all of it."""
+"""The fault campaign's own tables; `make campaign` plays them, `make long` a part."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from campaign import controller, invariants, planted, random_rows
-from campaign.play import play
+from campaign import controller, planted, random_rows
 from campaign.rows import ROWS
 from conftest import ROOT
 
-PLAYED = ("none", "refused", "drain-refuses", "undrain-fails", "consent-expires", "restart-refused")
 SEED = 20261129
-
-
-def test_named_and_random_faults_in_one_run(tmp_path: Path) -> None:
-    """Every host ends as stated, none restarts unasked, what is left drained is said, and the record has it all."""
-    drawn = random_rows.draw(SEED, 3)
-    rows = {name: ROWS[name] for name in PLAYED} | drawn.rows
-    played = play(tmp_path / "1", rows, tmp_path / "run")
-    assert invariants.broken(rows, played) == []
-    assert {played.report[name]["outcome"] for name in PLAYED} == {
-        "restarted",
-        "not_reached",
-        "blocked",
-        "failed",
-        "restart_due",
-    }
 
 
 def test_the_table_names_at_least_forty_faults_and_ten_bugs() -> None:

@@ -44,7 +44,7 @@ def draw(seed: int, size: int) -> Fleet:
 def _row(luck: random.Random) -> Row:
     """The world of a named row, with up to two faults more, and any consent."""
     base = ROWS[luck.choice([name for name in ROWS if name not in LEFT_OUT])]
-    more = tuple(_fault(luck) for _ in range(luck.choice((0, 0, 1, 1, 2))))
+    more = tuple(_fault(luck) for unused in range(luck.choice((0, 0, 1, 1, 2))))
     consent = luck.choice((True, True, True, False, None))
     # Windows may undo a restart (old build) and the next one then is another one for the same baseline.
     undone = any(one["kind"] in ("rolls_back", "never_back") for one in base.faults)
