@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Mutation testing of the core: each mutant of cosmic-ray's operators must turn a unit test red.
+"""Mutation testing of the core: each mutant of cosmic-ray's operators must turn a unit test red, or ruff.
 
 usage: tools/mutants.py [MODULE...] [--most N] [--own] [--list]
 
@@ -16,6 +16,7 @@ import importlib.machinery
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -53,6 +54,7 @@ MODULES = (
     "restart_risks",
     "rollback",
     "rollback_end",
+    "rolling",
     "rulings",
     "signals",
     "status",
@@ -60,6 +62,7 @@ MODULES = (
     "verify",
     "warnings",
     "windows",
+    "workflow",
 )
 # Whose rules are tested through another module.
 TESTED_BY = {"exposure": "decide", "rulings": "decide"}
@@ -185,6 +188,14 @@ def survivors(queue: list[Mutant], workers: int, own_only: bool) -> list[Mutant]
     return alive
 
 
+def linted(mutant: Mutant) -> bool:
+    """Whether ruff, the first gate of CI, refuses a mutant: a word compared by `is`, a truth by `==`."""
+    ruff = [str(Path(sys.executable).parent / "ruff"), "check", "-q", "--stdin-filename", str(mutant.path), "-"]
+    return (
+        subprocess.run(ruff, input=mutant.code, text=True, capture_output=True, cwd=ROOT, check=False).returncode == 1
+    )
+
+
 def main() -> int:
     """Test all mutants, list the survivors, fail when one has no reason."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -206,12 +217,14 @@ def main() -> int:
         return 2
     total, began = len(queue), time.monotonic()
     print(f"{total} mutants of {', '.join(options.modules)}", flush=True)
-    alive = survivors(queue, os.cpu_count() or 1, options.own)
+    through = survivors(queue, os.cpu_count() or 1, options.own)
+    alive = [mutant for mutant in through if not linted(mutant)]
     reasons: dict[str, str] = {}
     for file in HARMLESS:
         reasons |= yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     unexplained = [mutant for mutant in alive if str(mutant) not in reasons]
-    print(f"\n{total} mutants, {total - len(alive)} killed, {len(alive)} survived, {time.monotonic() - began:.0f} s")
+    print(f"\n{total} mutants, {total - len(through)} killed, {len(through) - len(alive)} refused by ruff alone,")
+    print(f"{len(alive)} survived, {time.monotonic() - began:.0f} s")
     for mutant in sorted(alive, key=str):
         print(f"  {mutant}\n      {reasons.get(str(mutant), 'NOT EXPLAINED')}")
     return 1 if unexplained else 0
