@@ -28,6 +28,7 @@ NEXT_STEPS = {
 UNTOUCHED = "Put right what keeps the host from its restart, then run again: nothing was done to it."
 OUT = {"drained": "The host is out of service", "unknown": "The host may be out of service"}
 STILL_OUT = "Look at the host: it is out of service. A later run puts it back when it is healthy."
+AGREED = "It is agreed to: run again in its window, when nothing keeps the host from it."
 SAY_SOMETHING = "Agree to the restart (consent: true) for its window, or say false to have it reported only."
 
 
@@ -119,9 +120,18 @@ def result(
         "restart": restart,
         "outcome": outcome,
         "words": words,
-        "next_step": SAY_SOMETHING if outcome == "restart_due" and failed else NEXT_STEPS.get(outcome),
+        "next_step": _next_step(outcome, failed, decision),
         "failed": failed,
     }
+
+
+def _next_step(outcome: str, failed: bool, decision: Mapping[str, Any] | None) -> str | None:
+    """What to do next; nobody is asked to agree to what is agreed to."""
+    if outcome == "restart_due" and failed:
+        return SAY_SOMETHING
+    if outcome == "restart_due" and decision and decision["restart"]["consent"] is True:
+        return AGREED
+    return NEXT_STEPS.get(outcome)
 
 
 def _outcome(

@@ -166,6 +166,20 @@ def test_nothing_restarts_without_consent_window_and_an_ended_installation(
         assert window is None or at < END
 
 
+@pytest.mark.parametrize(
+    ("consent", "step"),
+    [
+        (True, "It is agreed to: run again in its window, when nothing keeps the host from it."),
+        (False, "Agree to the restart (consent: true) for its window."),
+        (None, "Agree to the restart (consent: true) for its window, or say false to have it reported only."),
+    ],
+)
+def test_nobody_is_asked_to_agree_to_what_is_agreed_to(consent: Any, step: str) -> None:
+    due = decision(restart={"due": True, "why": "KB1 must be in effect.", "consent": consent})
+    made = host_run.result("web1", due)
+    assert (made["outcome"], made["next_step"]) == ("restart_due", step)
+
+
 # --- the one word ----------------------------------------------------------------------------------------------------
 
 HEALTHY, SICK, UNSEEN = ({"after": {"healthy": healthy}} for healthy in (True, False, None))
@@ -251,9 +265,11 @@ ENDS: list[tuple[dict[str, Any], str, bool, list[str]]] = [
 ]
 
 
-def next_step(outcome: str, failed: bool) -> str | None:
-    """Nobody has to say yes or no who has said no already."""
-    return host_run.SAY_SOMETHING if (outcome, failed) == ("restart_due", True) else host_run.NEXT_STEPS.get(outcome)
+def next_step(outcome: str, failed: bool, consent: Any) -> str | None:
+    """Nobody has to say yes or no who has said it already."""
+    if outcome == "restart_due" and (failed or consent is True):
+        return host_run.SAY_SOMETHING if failed else host_run.AGREED
+    return host_run.NEXT_STEPS.get(outcome)
 
 
 @pytest.mark.parametrize(("given_one", "outcome", "failed", "words"), ENDS)
@@ -267,7 +283,7 @@ def test_result(given_one: dict[str, Any], outcome: str, failed: bool, words: li
         **{key: parts[key] for key in ("decision", "install", "verify", "restart")},
         "outcome": outcome,
         "words": words,
-        "next_step": next_step(outcome, failed),
+        "next_step": next_step(outcome, failed, ((parts["decision"] or {}).get("restart") or {}).get("consent")),
         "failed": failed,
     }
 
