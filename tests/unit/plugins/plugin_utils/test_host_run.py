@@ -456,6 +456,9 @@ def test_what_is_installed_already_forces_no_second_restart() -> None:
     after = offering(offer("2"), offer("4", restart="none"), restart_required="yes")
     made = host_run.next_round(after, [one_round(done(update("2", reoffered=True)))], 2)
     assert (made.go, made.decision["install"], made.decision["restart"]["now"]) == (True, ["4"], False)
+    for kind in ("possible", "always", "unknown"):
+        forced = host_run.next_round(offering(offer("4", restart=kind)), [one_round(None)], 2)
+        assert forced.decision["restart"]["now"] is True, kind
     not_agreed = {**after, "restart": {**after["restart"], "now": False}}
     assert host_run.next_round(not_agreed, [one_round(None)], 2).decision["restart"]["now"] is False
 
@@ -493,6 +496,7 @@ GOOD, BAD, NOBODY = ({"healthy": one} for one in (True, False, None))
         ({"before": GOOD, "after": GOOD}, [one_round(None, None)], True),
         ({"before": GOOD, "after": GOOD}, [one_round(None, None), one_round(None)], False),
         ({"before": GOOD}, [one_round(None, False)], False),
+        ({"before": GOOD, "after": GOOD}, [one_round(None, ""), one_round(None, None)], True),
     ],
 )
 def test_who_stays_out(verify: dict[str, Any] | None, rounds: list[dict[str, Any]], stays: bool) -> None:
@@ -539,6 +543,13 @@ def test_two_installations_are_told_as_one() -> None:
     }
 
 
+def test_the_last_of_three_installations_says_when_it_ended() -> None:
+    three = [done(update(name), ended_at=name) for name in ("1", "2", "3")]
+    made = host_run.together(three)
+    assert made is not None
+    assert (made["ended_at"], made["installed"], made["seconds"]) == ("3", ["1", "2", "3"], 21)
+
+
 def test_a_second_installation_that_did_not_come_to_anything() -> None:
     first, nothing = done(update("1")), done(proof=None)
     stale = {**nothing, "outcome": "stale"}
@@ -576,6 +587,11 @@ def test_a_baseline_that_ended_well() -> None:
         {"state": "active", "why": None},
         None,
     )
+
+
+def test_the_last_restart_is_the_one_that_counts() -> None:
+    first, last = one_round(done(update("1"))), one_round(done(update("2")), None)
+    assert outcome_of(first, last)["restart"] == last["restart"] != first["restart"]
 
 
 def test_the_decision_is_the_one_that_was_carried_out() -> None:
@@ -634,7 +650,8 @@ def test_who_is_out_of_service(rounds: list[dict[str, Any]], more: dict[str, Any
 
 def test_check_mode_owes_no_restart_that_the_run_would_do() -> None:
     stuck = one_round(done(), "", decision=offering(STUCK))
-    assert outcome_of(stuck, check_mode=True)["outcome"] == "check_mode"
+    made = outcome_of(stuck, check_mode=True)
+    assert (made["outcome"], made["failed"], made["next_step"]) == ("check_mode", False, None)
     assert outcome_of(stuck)["outcome"] == "restart_due"
     later = one_round(done(), "", decision=offering(STUCK, restart={"now": False, "consent": False}))
     assert outcome_of(later, check_mode=True)["outcome"] == "restart_due"
