@@ -58,6 +58,7 @@ browser: env-test ## The HTML report in a headless Chromium
 
 collection-lint: env-test ## ansible-lint, profile production
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-lint --profile production --offline --strict
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-lint --profile production --offline --strict $(wildcard extensions/awx/*.yml extensions/awx/tasks/*.yml extensions/awx/project/*.yml)
 
 sanity: env-test ## ansible-test sanity, validate-modules on the PowerShell modules included
 	tools/sanity $(BIN)/python

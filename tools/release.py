@@ -36,6 +36,7 @@ CHANGED = ("galaxy.yml", "CHANGELOG.rst", "changelogs")
 PURPOSE = {
     "MANIFEST.json": "Galaxy's own: what the collection is",
     "FILES.json": "Galaxy's own: checksums",
+    ".ansible-lint": "what Galaxy's own lint leaves out",
     "README.md": "what Galaxy shows",
     "CHANGELOG.rst": "what is new, for people",
     "COPYING": "the licence",
@@ -87,8 +88,8 @@ def unexpected(names: Iterable[str]) -> list[str]:
     """The files of an artifact that have no purpose in it."""
 
     def allowed(name: str) -> bool:
-        known = any(name == place or (place.endswith("/") and name.startswith(place)) for place in PURPOSE)
-        return known and not REFUSED.search(name)
+        within = any(place.endswith("/") and name.startswith(place) for place in PURPOSE)
+        return name in PURPOSE or (within and not REFUSED.search(name))
 
     return sorted(name for name in names if not allowed(name))
 
