@@ -17,6 +17,8 @@ from fleet import fast, worlds
 WORLDS = worlds.load(HERE / "worlds")
 TABLE = releases.ReleaseTable.load(releases.shipped())
 EXECUTORS = executors()
+# Long enough that a busy machine, which answers late, is not asked twice.
+PATIENT = ("--operation-timeout", "300", "--read-timeout", "330")
 
 
 def verdict(host: dict[str, Any]) -> dict[str, Any]:
@@ -42,7 +44,7 @@ def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """The status of the whole scenario library through `ansible-playbook`, with one executor."""
     scratch = tmp_path_factory.mktemp(f"status-{request.param}")
     command = ["ansible-playbook", "rebootless.patching.status", "-e", f"rebootless_dest={scratch}"]
-    run: Run = simfleet(command, scratch, worlds=HERE / "worlds", executor=request.param).check()
+    run: Run = simfleet(command, scratch, worlds=HERE / "worlds", executor=request.param, options=PATIENT).check()
     document = json.loads((scratch / "status.json").read_text())
     return {"hosts": {host["name"]: host for host in document["hosts"]}, "counters": run.counters}
 
