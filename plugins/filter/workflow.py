@@ -78,6 +78,8 @@ class FilterModule:
         return {
             "service_domains": service_domains,
             "workflow_fleet": workflow_fleet,
+            "workflow_hosts": workflow.pattern,
+            "workflow_key": workflow.artifact_key,
             "workflow_plan": workflow_plan,
             "workflow_unheard": workflow_unheard,
             "workflow_wave": workflow_wave,

@@ -267,7 +267,7 @@ def merge(
     results = {name: dict(one) for name, one in heard(artifacts).items()}
     problems = [said for _wave, doc in docs for said in doc["problems"]]
     problems += [f"A result leaves out {doc['left_out']}." for _wave, doc in docs if doc.get("left_out")]
-    missing = [one for one in domains if f"rebootless_plan_{one}" not in known]
+    missing = [one for one in domains if artifact_key("plan", one) not in known]
     problems += [f"There is no plan of domain {one}, so nothing was run there." for one in missing if known or not docs]
     if not known and not docs:
         problems.append("There is no plan and no result: the workflow ended before its plan.")
@@ -294,6 +294,17 @@ def merge(
 
 
 # --- service domains ---------------------------------------------------------------------------------------------
+
+
+def pattern(hosts: str | Sequence[str] | None, domain: str | None) -> str:
+    """The hosts of a job: those of a pattern of Ansible, all without one, as far as they are in the job's domain."""
+    wanted = (hosts if isinstance(hosts, str) else ",".join(hosts or ())) or "all"
+    return f"{wanted}:&{domain}" if domain else wanted
+
+
+def artifact_key(name: str, domain: str | None) -> str:
+    """The key of an artifact: one for each domain, since those of jobs side by side would take each other's place."""
+    return f"rebootless_{name}_{domain}" if domain else f"rebootless_{name}"
 
 
 def service_domains(

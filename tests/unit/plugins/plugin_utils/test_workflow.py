@@ -211,6 +211,31 @@ DOMAINS = {
 }
 
 
+@pytest.mark.parametrize(
+    ("hosts", "domain", "pattern"),
+    [
+        ("", "", "all"),
+        (None, None, "all"),
+        ("web:!web-02", "", "web:!web-02"),
+        ("web:!web-02", "north", "web:!web-02:&north"),
+        ("", "north", "all:&north"),
+        ([], "north", "all:&north"),
+        (["web", "sql"], "north", "web,sql:&north"),
+    ],
+)
+def test_hosts_of_a_job(hosts: Any, domain: str | None, pattern: str) -> None:
+    assert workflow.pattern(hosts, domain) == pattern
+
+
+def test_artifacts_of_a_domain_have_keys_of_their_own() -> None:
+    assert [workflow.artifact_key("wave_1", domain) for domain in ("", None, "north")] == [
+        "rebootless_wave_1",
+        "rebootless_wave_1",
+        "rebootless_wave_1_north",
+    ]
+    assert workflow.plans({"rebootless_plan_north": planned()}).keys() == {"rebootless_plan_north"}
+
+
 def test_a_fleet_split_by_domain_keeps_its_limits() -> None:
     spec = {"max_unavailable": 3, "canary": ["n1"], "groups": {"sql": {"max_unavailable": 1}}}
     made = workflow.service_domains(DOMAINS, ["north", "south"], spec)
