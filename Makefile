@@ -93,9 +93,9 @@ coverage: env-test ## Every line of every .ps1 executed, measured by ansible-cor
 units-between: env-between ## Unit tests of the core on Python 3.12
 	.venv/between/bin/python -m pytest -q tests/unit/plugins/plugin_utils
 
-oldest: env-test env-oldest ## Unit tests and a status of the scenario library with the oldest supported ansible-core
+oldest: env-test env-oldest ## Unit tests, a status of the scenario library, and every playbook once, with the oldest supported ansible-core
 	.venv/oldest/bin/python -m pytest -q tests/unit/plugins
-	REBOOTLESS_CONTROLLER=$(CURDIR)/.venv/oldest/bin $(PYTEST) tests/fleet/test_status.py
+	REBOOTLESS_CONTROLLER=$(CURDIR)/.venv/oldest/bin $(PYTEST) tests/fleet/test_status.py tests/fleet/test_present.py
 
 mutants: env-test ## Mutation testing of the core; survivors are listed with the reason why each is harmless
 	$(BIN)/python tools/mutants.py
