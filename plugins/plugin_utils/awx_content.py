@@ -27,10 +27,10 @@ PARTS = {
 # What a part cannot do without.
 NEEDS = {"templates": ("projects",), "workflows": ("templates",), "schedules": ("templates", "workflows")}
 FOLDER = "extensions/awx/project"
-PROMPTED = ("wave.yml",)
+BY_DOMAIN = "wave.yml"
+ROLLING = (BY_DOMAIN, "patch.yml", "baseline.yml")
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
-HOTPATCH_MONTHS = (2, 3, 5, 6, 8, 9, 11, 12)
-BASELINE_MONTHS = (1, 4, 7, 10)
+MONTHS = re.compile(r"BYMONTH=([0-9,]+)")
 # The last of the month that a rule can name in every month.
 LAST_DAY = 28
 MOST_FORKS = 200
@@ -320,7 +320,7 @@ def _fit_template(entry: dict[str, Any], settings: Settings) -> None:
     )
     entry["inventory"] = settings.inventory if settings.inventory is not None else settings.prefix + entry["inventory"]
     entry["forks"] = job_forks(settings.fleet, settings.hosts)
-    if entry["playbook"].endswith(("wave.yml", "patch.yml", "baseline.yml")):
+    if entry["playbook"].endswith(ROLLING):
         entry["timeout"] = job_timeout(settings.fleet)
     if settings.fleet:
         entry["extra_vars"] = {**entry.get("extra_vars", {}), "rebootless_fleet": dict(settings.fleet)}
@@ -330,9 +330,12 @@ def _fit_template(entry: dict[str, Any], settings: Settings) -> None:
 
 def _fit_schedule(entry: dict[str, Any], settings: Settings) -> None:
     if "BYMONTHDAY" in entry["rrule"]:
-        months = BASELINE_MONTHS if "BYMONTH=1," in entry["rrule"] else HOTPATCH_MONTHS
+        named = MONTHS.search(entry["rrule"])
         entry["rrule"] = patch_tuesday_rule(
-            settings.days_after_patch_tuesday, settings.schedule_start, settings.schedule_zone, months
+            settings.days_after_patch_tuesday,
+            settings.schedule_start,
+            settings.schedule_zone,
+            [int(month) for month in named[1].split(",")] if named else (),
         )
     if "rebootless_consent" in entry.get("extra_data", {}):
         entry["extra_data"] = {**entry["extra_data"], "rebootless_consent": str(settings.consent).lower()}
@@ -346,7 +349,7 @@ def _fit_node(node: dict[str, Any], prefix: str) -> dict[str, Any]:
 
 def _by_domain(template: dict[str, Any], settings: Settings) -> list[dict[str, Any]]:
     """The template of waves once for each domain, on its instance group."""
-    if not settings.domains or not template["playbook"].endswith(PROMPTED):
+    if not settings.domains or not template["playbook"].endswith(BY_DOMAIN):
         return [template]
     return [
         {

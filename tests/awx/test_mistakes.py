@@ -290,6 +290,13 @@ def test_schedules_follow_the_settings(real: tuple[Content, dict[str, str]], set
     assert ("BYMONTHDAY=19,20,21,22,23,24,25" in monthly["rrule"]) == ("schedule_zone" in settings)
 
 
+def test_schedules_keep_their_months(real: tuple[Content, dict[str, str]]) -> None:
+    rules = [one["rrule"] for one in awx_content.fit(real[0], {"days_after_patch_tuesday": 7})["controller_schedules"]]
+    assert ["BYMONTH=" in rule for rule in rules] == [False, True, True]
+    assert "BYMONTH=2,3,5,6,8,9,11,12;BYDAY=TU;BYMONTHDAY=15," in rules[1]
+    assert "BYMONTH=1,4,7,10;BYDAY=TU;BYMONTHDAY=15," in rules[2]
+
+
 @pytest.mark.parametrize(
     "settings",
     [
