@@ -274,7 +274,7 @@ def test_check_mode_and_validate_only_write_nothing(tmp_path: Path) -> None:
     arguments = {"kind": "plan", "dest": str(tmp_path / "no"), "decisions": examples.decisions()}
     assert act(arguments, check=True)["failed_hosts"] == ["muc-hv-04"]
     only = {"kind": "run", "dest": str(tmp_path / "no"), "validate_only": True}
-    assert act(only) == {"changed": False, "summary": None, "files": {}, "failed_hosts": []}
+    assert act(only) == {"changed": False, "summary": None, "files": {}, "failed_hosts": [], "artifact": None}
     assert list(tmp_path.iterdir()) == []
 
 
