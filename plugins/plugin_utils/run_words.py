@@ -29,6 +29,7 @@ DECISIONS: dict[str, Word] = {
 OUTCOMES: dict[str, Word] = {
     "installed": Word("Installed", "everything that was decided is installed", "32", "on_track"),
     "restarted": Word("Restarted", "restarted as agreed", "32", "on_track"),
+    "removed": Word("Removed", "the update is off the host, with the restart that was agreed", "32", "on_track"),
     "restart_due": Word("Restart due", "waits for a restart that nobody has agreed to yet", "36", "restart_pending"),
     "wait_for_window": Word("Wait for window", "what is left waits for an agreed restart", "34", "not_enrolled"),
     "nothing_to_do": Word("Nothing to do", "nothing was to be installed", "2", "not_capable"),
@@ -64,6 +65,7 @@ OUTCOME_ORDER = (
     "restart_due",
     "wait_for_window",
     "restarted",
+    "removed",
     "installed",
     "check_mode",
     "nothing_to_do",
@@ -93,13 +95,13 @@ ANSWERS = {True: "yes", False: "no", None: "unknown"}
 
 
 def span(seconds: int | None) -> str:
-    """A duration in the largest unit of which it has at least two: `12 days`, `30 hours`, `5 minutes`."""
+    """A duration in the largest unit of which it has at least two: `12 days`, `30 hours`, `90 seconds`."""
     if seconds is None:
         return ""
     for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= 2 * size or size == 60:
+        if seconds >= 2 * size:
             return counted(int(seconds // size), unit)
-    raise AssertionError("minutes fit any duration")
+    return counted(int(seconds), "second")
 
 
 def size_words(size: int | None) -> str:

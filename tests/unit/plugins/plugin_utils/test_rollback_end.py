@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.rebootless.patching.plugins.plugin_utils import rollback, rollback_end
+from ansible_collections.rebootless.patching.plugins.plugin_utils import rollback, rollback_end, run_words
 from ansible_collections.rebootless.patching.plugins.plugin_utils.consent import Consent
 from ansible_collections.rebootless.patching.plugins.plugin_utils.rollback import Package
 from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import UNKNOWN, Signals
@@ -541,3 +541,5 @@ def test_every_outcome_of_the_action_ends_in_a_word() -> None:
         found = rollback_end.result("srv", LOOK, AGREED, answer(outcome))
         assert isinstance(found["failed"], bool)
         assert found["outcome"] in {*rollback_end.NEXT_STEPS, "removed", "nothing_to_do", "check_mode"}
+        assert found["outcome"] in run_words.OUTCOMES
+        assert found["failed"] or found["outcome"] in run_words.GOOD

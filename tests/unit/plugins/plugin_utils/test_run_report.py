@@ -387,8 +387,9 @@ def test_restarted_by_its_boot_times(decided: str | None, install: Any, restart:
     ("seconds", "said"),
     [
         (None, ""),
-        (0, "0 minutes"),
-        (60, "1 minute"),
+        (0, "0 seconds"),
+        (60, "60 seconds"),
+        (120, "2 minutes"),
         (7199, "119 minutes"),
         (7200, "2 hours"),
         (172_799, "47 hours"),

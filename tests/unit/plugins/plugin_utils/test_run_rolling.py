@@ -298,7 +298,7 @@ def test_the_longest_missing_stands_first_and_before_it_what_nobody_knows_the_ag
         ("new", ["a", "b", "c"], 7, "2026-09-20T00:00:03Z", "2026-10-01T00:00:00Z", None),
     ]
     assert doc["summary"]["put_off"] == {"updates": 3, "hosts": 3, "longest": 9}
-    assert dict(run_totals.totals(doc))["Put off"] == "3 updates on 3 hosts, missing for up to 0 minutes"
+    assert dict(run_totals.totals(doc))["Put off"] == "3 updates on 3 hosts, missing for up to 9 seconds"
     assert "| odd | unknown |" in run_report.markdown(doc)
     unknown = plan([examples.decision("a", "wait_for_window", net("odd", None, None))])
     assert dict(run_totals.totals(unknown))["Put off"] == "1 update on 1 host"
@@ -442,7 +442,7 @@ def test_hosts_newly_bad_mended_new_and_gone() -> None:
         "2 not in that run: fine, new",
         "1 not in this run: gone",
     ]
-    assert words[-1] == "longest exposure then 0 minutes, now none"
+    assert words[-1] == "longest exposure then 5 seconds, now none"
     assert run([result("a", False)])["comparison"] is None
 
 
