@@ -1278,6 +1278,14 @@ def test_host_off_its_track_refuses_what_ends_it_when_a_baseline_is_offered() ->
     assert (alone["put_off"], alone["refuse"]) == ([bad["id"]], [])
 
 
+def test_host_that_is_not_ready_refuses_nothing_for_a_track_that_it_does_not_have() -> None:
+    """VBS is not running, so the baseline of October 2025 brings no hotpatches; KB5070881 ends nothing."""
+    without = {"build": build("26100.6508"), "hotfixes": kbs("KB5062553", "KB5065474"), "vbs_running": 1}
+    made = judge(host(without, offer("KB5066835"), offer(OFF_TRACK_KB)), OCTOBER_NOW)
+    assert made["state"] == "not_ready"
+    assert (len(made["put_off"]), made["refuse"]) == (2, [])
+
+
 def test_blocked_update_keeps_its_limit_and_restarts_nothing() -> None:
     full = {"system_disk": {"free_bytes": 0}}
     made = july(True, at("2026-08-09 23:00"), full, windows=[SUNDAYS])

@@ -1,0 +1,42 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the rules of the core look at cannot be changed by a rule."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+
+import pytest
+from ansible_collections.rebootless.patching.plugins import plugin_utils
+
+# What the rules themselves fill in, step by step.
+FILLED_IN = {"decide.Restart", "progress.Member", "rulings.Ruling", "track.Verdict"}
+
+
+def dataclasses_of_the_core() -> Iterator[type]:
+    """Every dataclass that a module of the core defines."""
+    for found in pkgutil.iter_modules(plugin_utils.__path__, f"{plugin_utils.__name__}."):
+        module = importlib.import_module(found.name)
+        for _name, one in inspect.getmembers(module, inspect.isclass):
+            if dataclasses.is_dataclass(one) and one.__module__ == module.__name__:
+                yield one
+
+
+def name_of(one: type) -> str:
+    """`rulings.Case`."""
+    return f"{one.__module__.rsplit('.', 1)[-1]}.{one.__name__}"
+
+
+@pytest.mark.parametrize("one", list(dataclasses_of_the_core()), ids=name_of)
+def test_only_what_is_filled_in_can_be_changed(one: type) -> None:
+    (first, *_) = dataclasses.fields(one)
+    blank = object.__new__(one)
+    if name_of(one) in FILLED_IN:
+        setattr(blank, first.name, "changed")
+    else:
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(blank, first.name, "changed")
