@@ -56,6 +56,7 @@ def simfleet(command: list[str], scratch: Path, *, worlds: Path, executor: str, 
     environment["PATH"] = f"{controller()}{os.pathsep}{environment['PATH']}"
     environment["ANSIBLE_COLLECTIONS_PATH"] = str(ROOT / "build" / "collections")
     environment["ANSIBLE_CONFIG"] = str(ROOT / "tools" / "demo.cfg")
+    environment["ANSIBLE_ACTION_PLUGINS"] = str(HERE / "playbooks" / "action_plugins")
     environment["COLUMNS"] = "160"
     counters = scratch / "counters.json"
     fleet = [sys.executable, str(HERE / "simfleet"), "--worlds", str(worlds), "--executor", executor]

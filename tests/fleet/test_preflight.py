@@ -160,9 +160,7 @@ def ask(on_fleet: Callable[..., Run], tmp_path: Path) -> Callable[..., tuple[Run
         look = {"name": "Look", "rebootless.patching.preflight_info": arguments, "register": "look"}
         tell = {
             "name": "Tell",
-            "ansible.builtin.copy": {"content": "{{ look | to_json }}", "dest": str(told)},
-            "delegate_to": "localhost",
-            "vars": {"ansible_connection": "local"},
+            "keep": {"content": "{{ look | to_json }}", "dest": str(told)},
         }
         playbook = tmp_path / "look.yml"
         playbook.write_text(json.dumps([{"hosts": "windows", "gather_facts": False, "tasks": [look, tell]}]))

@@ -70,13 +70,9 @@ PLAY = """
         baseline_run: run
         baseline_verify: "{{ look | default(true) }}"
     - name: Keep the result
-      ansible.builtin.copy:
+      keep:
         content: "{{ baseline_result | to_json }}"
         dest: "{{ files }}/{{ inventory_hostname }}.json"
-        mode: '0644'
-      check_mode: false
-      delegate_to: localhost
-      vars: {ansible_connection: local}
 """
 QUICK = {
     "baseline_drain_interval": 0,

@@ -46,13 +46,9 @@ PLAY = """
           loop_control: {loop_var: state}
       always:
         - name: Write the last result
-          ansible.builtin.copy:
+          keep:
             content: "{{ drain_result | default({}) | to_json }}"
             dest: "{{ results }}/result-{{ inventory_hostname }}.json"
-            mode: '0644'
-          check_mode: false
-          delegate_to: localhost
-          vars: {ansible_connection: local}
 """
 
 

@@ -59,13 +59,9 @@ BEFORE_AND_AFTER = """
           loop_control: {loop_var: phase}
       always:
         - name: Write the result
-          ansible.builtin.copy:
+          keep:
             content: "{{ verify_result | default({}) | to_json }}"
             dest: "{{ results }}/{{ inventory_hostname }}.json"
-            mode: '0644'
-          check_mode: false
-          delegate_to: localhost
-          vars: {ansible_connection: local}
 """
 ONE_HOST = """
 - name: Both phases
@@ -83,13 +79,9 @@ ONE_HOST = """
           loop_control: {loop_var: phase}
       always:
         - name: Write the result
-          ansible.builtin.copy:
+          keep:
             content: "{{ verify_result | default({}) | to_json }}"
             dest: "{{ results }}/{{ inventory_hostname }}.json"
-            mode: '0644'
-          check_mode: false
-          delegate_to: localhost
-          vars: {ansible_connection: local}
 """
 
 
