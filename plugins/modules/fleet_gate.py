@@ -24,6 +24,8 @@ options:
     description: The name of the run, as given to M(rebootless.patching.fleet_plan).
     type: str
     required: true
+extends_documentation_fragment:
+  - rebootless.patching.attributes.controller
 attributes:
   check_mode:
     support: full
@@ -31,10 +33,6 @@ attributes:
   diff_mode:
     support: none
     description: No host is changed.
-  platform:
-    support: full
-    platforms: posix
-    description: Runs on the controller.
 seealso:
   - module: rebootless.patching.fleet_plan
   - module: rebootless.patching.fleet_slot

@@ -61,6 +61,8 @@ options:
   forks:
     description: The forks that the run has; those of ansible-playbook when not given.
     type: int
+extends_documentation_fragment:
+  - rebootless.patching.attributes.controller
 attributes:
   check_mode:
     support: full
@@ -68,10 +70,6 @@ attributes:
   diff_mode:
     support: none
     description: No host is changed.
-  platform:
-    support: full
-    platforms: posix
-    description: Runs on the controller.
 seealso:
   - module: rebootless.patching.fleet_slot
   - module: rebootless.patching.fleet_gate

@@ -70,6 +70,8 @@ options:
     description: Check the options and write nothing; for the beginning of a run, before any host is asked.
     type: bool
     default: false
+extends_documentation_fragment:
+  - rebootless.patching.attributes.controller
 attributes:
   check_mode:
     support: full
@@ -77,10 +79,6 @@ attributes:
   diff_mode:
     support: none
     description: A record changes nothing on any host.
-  platform:
-    support: full
-    platforms: posix
-    description: Runs on the controller.
 seealso:
   - module: rebootless.patching.run_report
 author:

@@ -48,7 +48,7 @@ options:
     type: list
     elements: str
     choices: [servicing, identity, management, file_rename, legacy]
-    default: [servicing, identity, management]
+    default: [identity, management, servicing]
   now:
     description: The time of judgement for hosts whose result holds none, ISO 8601 with a zone; the present when not given.
     type: str
@@ -56,12 +56,6 @@ options:
     description: The host variable that holds Azure's own word, see O(rebootless.patching.hotpatch_info#module:azure).
     type: str
     default: rebootless_azure
-  release_table:
-    description: A JSON file of the same shape as the collection's release table, used in its place.
-    type: path
-  release_table_extend:
-    description: A JSON file whose records extend the release table.
-    type: path
   show:
     description: Print the table in the terminal.
     type: bool
@@ -70,6 +64,9 @@ options:
     description: Check the options and the release table, report nothing; for the beginning of a run, before any host is asked.
     type: bool
     default: false
+extends_documentation_fragment:
+  - rebootless.patching.attributes.controller
+  - rebootless.patching.judgement.releases
 attributes:
   check_mode:
     support: full
@@ -77,10 +74,6 @@ attributes:
   diff_mode:
     support: none
     description: A report changes nothing on any host.
-  platform:
-    support: full
-    platforms: posix
-    description: Runs on the controller.
 seealso:
   - module: rebootless.patching.hotpatch_info
 author:

@@ -85,6 +85,8 @@ options:
   now:
     description: The time by which the window is judged, ISO 8601 with a zone; the present when not given. Waiting adds to it.
     type: str
+extends_documentation_fragment:
+  - rebootless.patching.attributes.controller
 attributes:
   check_mode:
     support: full
@@ -92,10 +94,6 @@ attributes:
   diff_mode:
     support: none
     description: No host is changed.
-  platform:
-    support: full
-    platforms: posix
-    description: Runs on the controller.
 seealso:
   - module: rebootless.patching.fleet_plan
   - module: rebootless.patching.fleet_gate

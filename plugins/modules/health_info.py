@@ -139,13 +139,9 @@ options:
     description: Check the options and ask nobody.
     type: bool
     default: false
+extends_documentation_fragment:
+  - rebootless.patching.attributes.info
 attributes:
-  check_mode:
-    support: full
-    description: Changes nothing, so check mode makes no difference.
-  diff_mode:
-    support: none
-    description: Changes nothing, so there is nothing to show.
   platform:
     support: full
     platforms: windows

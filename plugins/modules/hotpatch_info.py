@@ -19,26 +19,11 @@ options:
   signals:
     description: Judge these raw signals instead of asking the host; the host is not contacted.
     type: dict
-  now:
-    description:
-      - The time of judgement, ISO 8601 with a zone.
-      - The controller's present time when not given.
-    type: str
-  azure:
-    description:
-      - Azure's own word on an Arc-enabled server, as read from Azure Resource Manager by the caller.
-      - Known keys are C(hotpatch_enablement_status) (C(patchSettings.status.hotpatchEnablementStatus) of the machine)
-        and C(subscription_status) (C(subscriptionStatus) of the licence profile's feature C(Hotpatch)).
-    type: dict
   services:
     description: Names of further services whose state is to be among the signals.
     type: list
     elements: str
     default: []
-  cim_timeout:
-    description: Seconds after which a single CIM query on the host is given up.
-    type: int
-    default: 20
   on_problem:
     description:
       - What to do when the host cannot be asked.
@@ -47,29 +32,15 @@ options:
     type: str
     choices: [fail, report]
     default: fail
-  release_table:
-    description: A JSON file of the same shape as the collection's release table, used in its place.
-    type: path
-  release_table_extend:
-    description:
-      - A JSON file whose records extend the release table.
-      - A record with the same product, KB and build replaces the table's.
-    type: path
   return_signals:
     description: Return the raw signals as well.
     type: bool
     default: false
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing, so check mode makes no difference.
-  diff_mode:
-    support: none
-    description: Changes nothing, so there is nothing to show.
-  platform:
-    support: full
-    platforms: windows
-    description: Windows Server 2022, Windows Server 2025 and Windows 11.
+extends_documentation_fragment:
+  - rebootless.patching.attributes.info
+  - rebootless.patching.attributes.products
+  - rebootless.patching.judgement
+  - rebootless.patching.judgement.releases
 seealso:
   - module: rebootless.patching.pending_reboot_info
   - module: rebootless.patching.windows_signals_info

@@ -27,7 +27,7 @@ options:
     type: list
     elements: str
     choices: [servicing, identity, management, file_rename, legacy]
-    default: [servicing, identity, management]
+    default: [identity, management, servicing]
   cim_timeout:
     description: Seconds after which a single CIM query on the host is given up.
     type: int
@@ -40,17 +40,9 @@ options:
     type: str
     choices: [fail, report]
     default: fail
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing, so check mode makes no difference.
-  diff_mode:
-    support: none
-    description: Changes nothing, so there is nothing to show.
-  platform:
-    support: full
-    platforms: windows
-    description: Windows Server 2022, Windows Server 2025 and Windows 11.
+extends_documentation_fragment:
+  - rebootless.patching.attributes.info
+  - rebootless.patching.attributes.products
 seealso:
   - module: rebootless.patching.hotpatch_info
   - module: ansible.windows.win_reboot

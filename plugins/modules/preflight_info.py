@@ -60,17 +60,9 @@ options:
     description: Only hold O(settings) against what is allowed. The host is not contacted and RV(preflight) is V(null).
     type: bool
     default: false
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing, so check mode makes no difference.
-  diff_mode:
-    support: none
-    description: Changes nothing, so there is nothing to show.
-  platform:
-    support: full
-    platforms: windows
-    description: Windows Server 2022, Windows Server 2025 and Windows 11.
+extends_documentation_fragment:
+  - rebootless.patching.attributes.info
+  - rebootless.patching.attributes.products
 seealso:
   - module: rebootless.patching.windows_preflight_info
   - module: rebootless.patching.updates_info

@@ -68,6 +68,8 @@ options:
     type: list
     elements: str
     default: []
+extends_documentation_fragment:
+  - rebootless.patching.attributes.controller
 attributes:
   check_mode:
     support: full
@@ -75,10 +77,6 @@ attributes:
   diff_mode:
     support: full
     description: Shows the file before and after.
-  platform:
-    support: full
-    platforms: posix
-    description: Runs on the controller.
 seealso:
   - module: rebootless.patching.hotpatch_info
   - name: Windows Server release information

@@ -45,31 +45,18 @@ options:
     description: Seconds between two looks at the host.
     type: float
     default: 15
-  azure:
-    description: Azure's own word on the host, see O(rebootless.patching.hotpatch_info#module:azure).
-    type: dict
-  cim_timeout:
-    description: Seconds after which a single question to the host is given up.
-    type: int
-    default: 20
-  now:
-    description: The time of judgement, ISO 8601 with a zone; the present without it.
-    type: str
   on_problem:
     description: Whether an end that is no good one fails the task, or is only reported in RV(outcome).
     type: str
     choices: [fail, report]
     default: fail
-  release_table:
-    description: A JSON file used in place of the collection's release table.
-    type: path
-  release_table_extend:
-    description: A JSON file whose records extend the release table.
-    type: path
   validate_only:
     description: Check the options and ask nobody.
     type: bool
     default: false
+extends_documentation_fragment:
+  - rebootless.patching.judgement
+  - rebootless.patching.judgement.releases
 attributes:
   check_mode:
     support: full

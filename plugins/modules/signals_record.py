@@ -45,6 +45,8 @@ options:
     description: The host variable that holds Azure's own word, see O(rebootless.patching.hotpatch_info#module:azure).
     type: str
     default: rebootless_azure
+extends_documentation_fragment:
+  - rebootless.patching.attributes.controller
 attributes:
   check_mode:
     support: full
@@ -52,10 +54,6 @@ attributes:
   diff_mode:
     support: none
     description: A recording changes nothing on any host.
-  platform:
-    support: full
-    platforms: posix
-    description: Runs on the controller.
 seealso:
   - module: rebootless.patching.hotpatch_info
   - module: rebootless.patching.fleet_report

@@ -54,18 +54,6 @@ options:
     description: Return the raw signals as well.
     type: bool
     default: false
-  now:
-    description:
-      - The time of judgement, ISO 8601 with a zone.
-      - The controller's present time when not given.
-    type: str
-  azure:
-    description: Azure's own word on this host, see M(rebootless.patching.hotpatch_info).
-    type: dict
-  cim_timeout:
-    description: Seconds after which a single CIM query on the host is given up.
-    type: int
-    default: 20
   search_timeout:
     description: Seconds after which the search of the update agent is given up.
     type: int
@@ -78,12 +66,10 @@ options:
     type: str
     choices: [fail, report]
     default: fail
-  release_table:
-    description: A JSON file of the same shape as the collection's release table, used in its place.
-    type: path
-  release_table_extend:
-    description: A JSON file whose records extend the release table.
-    type: path
+extends_documentation_fragment:
+  - rebootless.patching.attributes.products
+  - rebootless.patching.judgement
+  - rebootless.patching.judgement.releases
 attributes:
   check_mode:
     support: full
@@ -91,10 +77,6 @@ attributes:
   diff_mode:
     support: none
     description: Changes nothing, so there is nothing to show.
-  platform:
-    support: full
-    platforms: windows
-    description: Windows Server 2022, Windows Server 2025 and Windows 11.
 seealso:
   - module: rebootless.patching.install_updates
   - module: rebootless.patching.hotpatch_info

@@ -40,6 +40,8 @@ options:
     description: Print the Markdown.
     type: bool
     default: true
+extends_documentation_fragment:
+  - rebootless.patching.attributes.controller
 attributes:
   check_mode:
     support: full
@@ -47,10 +49,6 @@ attributes:
   diff_mode:
     support: none
     description: A report changes nothing on any host.
-  platform:
-    support: full
-    platforms: posix
-    description: Runs on the controller.
 seealso:
   - module: rebootless.patching.run_report
 author:

@@ -22,9 +22,6 @@ import pytest
 import yaml
 from ansible.errors import AnsibleError
 from ansible_collections.rebootless.patching.plugins.action import fleet_gate, fleet_plan, fleet_slot
-from ansible_collections.rebootless.patching.plugins.modules import fleet_gate as gate_documented
-from ansible_collections.rebootless.patching.plugins.modules import fleet_plan as plan_documented
-from ansible_collections.rebootless.patching.plugins.modules import fleet_slot as slot_documented
 from ansible_collections.rebootless.patching.plugins.plugin_utils import record
 from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_state import State
 
@@ -320,29 +317,6 @@ def test_a_slot_is_for_a_host(planned: Path) -> None:
 def test_gate_of_an_unknown_run(planned: Path) -> None:
     with pytest.raises(AnsibleError, match="run: r9 is not in"):
         act(fleet_gate, state_dir=str(planned), run="r9")
-
-
-@pytest.mark.parametrize(
-    ("module", "documented"),
-    [(fleet_plan, plan_documented), (fleet_slot, slot_documented), (fleet_gate, gate_documented)],
-)
-def test_documentation_has_the_options_of_the_code(module: ModuleType, documented: ModuleType) -> None:
-    def same(said: dict[str, Any], specs: dict[str, Any]) -> None:
-        assert set(said) == set(specs)
-        for name, spec in specs.items():
-            assert (said[name]["type"], said[name].get("required", False)) == (
-                spec["type"],
-                spec.get("required", False),
-            )
-            assert said[name].get("elements") == spec.get("elements"), name
-            assert said[name].get("default") == spec.get("default"), name
-            assert said[name].get("choices") == spec.get("choices"), name
-            same(said[name].get("suboptions", {}), spec.get("options", {}))
-
-    same(yaml.safe_load(documented.DOCUMENTATION)["options"], module.SPEC)
-    assert yaml.safe_load(documented.EXAMPLES)
-    name = module.__name__.rpartition(".")[2]
-    assert name in yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())["action_groups"]["all"]
 
 
 # --- real runs ---------------------------------------------------------------------------------------------------

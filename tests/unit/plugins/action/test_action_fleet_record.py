@@ -15,7 +15,6 @@ import pytest
 import yaml
 from ansible.errors import AnsibleError
 from ansible_collections.rebootless.patching.plugins.action import fleet_record
-from ansible_collections.rebootless.patching.plugins.modules import fleet_record as documented
 from ansible_collections.rebootless.patching.plugins.plugin_utils import record
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -90,15 +89,6 @@ def test_bad_input_and_a_full_disk_are_errors(tmp_path: Path, changes: dict[str,
 def test_host_is_needed_for_a_step_of_one(tmp_path: Path) -> None:
     with pytest.raises(AnsibleError, match="host: None is no host, and decided is a step of one"):
         act({"path": str(tmp_path / "r"), "run": "r1", "step": "decided"}, host=None)
-
-
-def test_documentation_has_the_options_of_the_code() -> None:
-    options = yaml.safe_load(documented.DOCUMENTATION)["options"]
-    assert set(options) == set(fleet_record.SPEC)
-    for name, spec in fleet_record.SPEC.items():
-        said = options[name]
-        assert (said["type"], said.get("required", False)) == (spec["type"], spec.get("required", False)), name
-        assert (said.get("default"), said.get("choices")) == (spec.get("default"), spec.get("choices")), name
 
 
 def test_hosts_that_are_down_are_recorded_by_many_forks_at_once(tmp_path: Path) -> None:

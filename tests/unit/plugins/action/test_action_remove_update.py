@@ -231,13 +231,6 @@ def test_options_are_checked_before_the_host_is_asked() -> None:
         act(Host(), now="noon")
 
 
-def test_what_is_documented() -> None:
-    options = yaml.safe_load(documented.DOCUMENTATION)["options"]
-    assert {name: one.get("default") for name, one in options.items()} == {
-        name: one.get("default") for name, one in action.SPEC.items()
-    }
-    assert {name: one["type"] for name, one in options.items()} == {
-        name: one["type"] for name, one in action.SPEC.items()
-    }
+def test_every_outcome_is_documented() -> None:
     words = "".join(yaml.safe_load(documented.RETURN)["outcome"]["description"])
     assert all(f"V({outcome})" in words for outcome in rollback_end.OUTCOMES)

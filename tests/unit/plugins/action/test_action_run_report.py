@@ -19,7 +19,6 @@ import pytest
 import yaml
 from ansible.errors import AnsibleError
 from ansible_collections.rebootless.patching.plugins.action import run_report as action
-from ansible_collections.rebootless.patching.plugins.modules import run_report as documented
 from ansible_collections.rebootless.patching.plugins.plugin_utils import record, run_report
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -348,12 +347,3 @@ def test_in_a_play(tmp_path: Path) -> None:
     assert "1 of 2 hosts could not be asked or did not end well: muc-hv-04." in done.stdout + done.stderr
     assert f"{WEB}  Installed " in done.stdout
     assert [one["failed"] for one in read(tmp_path / "out", "run")["hosts"]] == [False, True]
-
-
-def test_documentation_has_the_options_of_the_code() -> None:
-    options = yaml.safe_load(documented.DOCUMENTATION)["options"]
-    assert set(options) == set(action.SPEC)
-    for name, spec in action.SPEC.items():
-        said = options[name]
-        assert (said["type"], said.get("required", False)) == (spec["type"], spec.get("required", False)), name
-        assert (said.get("default"), said.get("choices")) == (spec.get("default"), spec.get("choices")), name
