@@ -38,9 +38,7 @@ ADAPTER = [{"type": "tasks", "name": "pool", "drain": "{files}/drain.yml", "rest
 # Each writes its name to the host's log, on the controller.
 LOG = {
     "name": "Log",
-    "ansible.builtin.shell": "echo {name} >> {files}/{{{{ inventory_hostname }}}}.log",
-    "delegate_to": "localhost",
-    "vars": {"ansible_connection": "local"},
+    "keep": {"line": "{name}", "dest": "{files}/{{{{ inventory_hostname }}}}.log"},
 }
 FILES: dict[str, list[World]] = {
     **{name: [] for name in (*hooks.PHASES, "drain", "restore")},
