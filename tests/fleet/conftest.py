@@ -19,7 +19,7 @@ from fleet import pwsh
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 # Seconds that a command against simulated hosts may take; the long tests need more.
-LIMIT = int(os.environ.get("REBOOTLESS_LIMIT", "900"))
+LIMIT = int(os.environ.get("REBOOTLESS_LIMIT", "1800"))
 
 
 @dataclass(frozen=True)
