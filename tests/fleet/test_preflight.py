@@ -160,7 +160,7 @@ def ask(on_fleet: Callable[..., Run], tmp_path: Path) -> Callable[..., tuple[Run
         look = {"name": "Look", "rebootless.patching.preflight_info": arguments, "register": "look"}
         tell = {
             "name": "Tell",
-            "keep": {"content": "{{ look | to_json }}", "dest": str(told)},
+            "ansible.legacy.keep": {"content": "{{ look | to_json }}", "dest": str(told)},
         }
         playbook = tmp_path / "look.yml"
         playbook.write_text(json.dumps([{"hosts": "windows", "gather_facts": False, "tasks": [look, tell]}]))

@@ -38,7 +38,7 @@ ADAPTER = [{"type": "tasks", "name": "pool", "drain": "{files}/drain.yml", "rest
 # Each writes its name to the host's log, on the controller.
 LOG = {
     "name": "Log",
-    "keep": {"line": "{name}", "dest": "{files}/{{{{ inventory_hostname }}}}.log"},
+    "ansible.legacy.keep": {"line": "{name}", "dest": "{files}/{{{{ inventory_hostname }}}}.log"},
 }
 FILES: dict[str, list[World]] = {
     **{name: [] for name in (*hooks.PHASES, "drain", "restore")},
@@ -68,7 +68,7 @@ PLAY = """
         baseline_run: run
         baseline_verify: "{{ look | default(true) }}"
     - name: Keep the result
-      keep:
+      ansible.legacy.keep:
         content: "{{ baseline_result | to_json }}"
         dest: "{{ files }}/{{ inventory_hostname }}.json"
 """

@@ -46,7 +46,7 @@ PLAY = """
           loop_control: {loop_var: state}
       always:
         - name: Write the last result
-          keep:
+          ansible.legacy.keep:
             content: "{{ drain_result | default({}) | to_json }}"
             dest: "{{ results }}/result-{{ inventory_hostname }}.json"
 """

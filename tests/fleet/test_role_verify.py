@@ -59,7 +59,7 @@ BEFORE_AND_AFTER = """
           loop_control: {loop_var: phase}
       always:
         - name: Write the result
-          keep:
+          ansible.legacy.keep:
             content: "{{ verify_result | default({}) | to_json }}"
             dest: "{{ results }}/{{ inventory_hostname }}.json"
 """
@@ -79,7 +79,7 @@ ONE_HOST = """
           loop_control: {loop_var: phase}
       always:
         - name: Write the result
-          keep:
+          ansible.legacy.keep:
             content: "{{ verify_result | default({}) | to_json }}"
             dest: "{{ results }}/{{ inventory_hostname }}.json"
 """

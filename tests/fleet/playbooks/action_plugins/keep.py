@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`keep: {content, dest}` writes a text on the controller, in check mode too; with `line` in place of `content` it adds one, not in check mode.
+"""`ansible.legacy.keep: {content, dest}` writes a text on the controller, in check mode too.
 
-A copy to localhost, or a command there, would start a Python or two for it.
+With `line` in place of `content` it adds one, not in check mode. A copy to localhost, or a command there, would start a Python or two.
 """
 
 from __future__ import annotations
