@@ -10,7 +10,6 @@ class ModuleDocFragment:
 
     # Of an _info module.
     INFO = r"""
-options: {}
 attributes:
   check_mode:
     support: full
@@ -22,7 +21,6 @@ attributes:
 
     # Of what never leaves the controller.
     CONTROLLER = r"""
-options: {}
 attributes:
   platform:
     support: full
@@ -32,7 +30,6 @@ attributes:
 
     # Of what judges a host by its product.
     PRODUCTS = r"""
-options: {}
 attributes:
   platform:
     support: full

@@ -418,7 +418,7 @@ def play(folder: Path, cases: Mapping[str, Case], *more: str, executor: str = "f
     return Played(simfleet(command, folder, worlds=worlds, executor=executor, options=options).check(0), folder)
 
 
-def ends_as_stated(name: str, case: Case, played: Played) -> None:
+def assert_ends_as_stated(name: str, case: Case, played: Played) -> None:
     """Result, record and what the host itself has seen."""
     result, seen = played.result(name), played.seen(name)
     words = " ".join(result["words"])
@@ -458,7 +458,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Played]:
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_host_ends_as_stated(name: str, first: Callable[[str], Played]) -> None:
-    ends_as_stated(name, CASES[name], first(name))
+    assert_ends_as_stated(name, CASES[name], first(name))
 
 
 def test_the_record_tells_every_step_in_order(first: Callable[[str], Played]) -> None:
@@ -544,7 +544,7 @@ def test_with_powershell_executed(tmp_path: Path) -> None:
     cases = {name: CASES[name] for name in WITH_POWERSHELL}
     played = play(tmp_path, cases, executor="powershell")
     for name, case in cases.items():
-        ends_as_stated(name, case, played)
+        assert_ends_as_stated(name, case, played)
 
 
 BAD = {
