@@ -43,6 +43,8 @@ GOOD = (
     "- block:",
     "- vars: {run_once: true}\n  debug:",
     "- action: debug msg=pause",
+    "- command: end_host",
+    "- shell: end_host",
 )
 
 
@@ -60,6 +62,7 @@ def test_everything_else_is_not(text: str) -> None:
     ("text", "said"),
     [
         ("- a: [", "a.yml line 1: it is not YAML."),
+        ("- debug:\n- a: [", "a.yml line 2: it is not YAML."),
         ("- \x00", "a.yml: it is not YAML."),
         ("a: b", "a.yml: it is no list of tasks."),
         ("false", "a.yml: it is no list of tasks."),
@@ -75,6 +78,7 @@ def test_everything_that_is_wrong_is_said() -> None:
     text = "- {run_once: true, any_errors_fatal: true, pause: }\n- meta: end_play"
     words = ["task 1 uses run_once", "task 1 uses any_errors_fatal", "task 1 uses pause", "task 2 uses meta: end_play"]
     assert hooks.file_problems(text, "a.yml") == [f"a.yml: {word}, {BEYOND}" for word in words]
+    assert len(hooks.file_problems(f"- text\n{text}", "a.yml")) == 5
 
 
 def test_the_phases() -> None:

@@ -282,6 +282,13 @@ def test_a_pending_restart_is_never_in_the_way(given: dict[str, Any], ok: bool |
     assert judge({}, NOTHING, given)["checks"][1] == {"name": "pending_restart", "ok": ok, "words": words}
 
 
+@pytest.mark.parametrize(("code", "place"), [("disk", 0), ("restart_pending", 1)])
+def test_of_several_blocked_updates_the_first_speaks(code: str, place: int) -> None:
+    given = decision(code, code)
+    given["offers"][1]["why"] = ["Something else."]
+    assert judge({}, NOTHING, given)["checks"][place]["words"].startswith(f"Blocked by {code}. ")
+
+
 # All together
 
 
