@@ -10,9 +10,15 @@ from pathlib import Path
 
 from conftest import Run
 from rolling import command, fleet, killed, roll
+from test_playbook_patch import LIMITS, keep_the_limits
 
-LIMITS = {"web": 2, "sql": 1, "app": 2, "file": 3}
 KILLS = 20
+
+
+def test_limits_of_24_hosts(on_fleet: Callable[..., Run], tmp_path: Path) -> None:
+    """20 that restart and four that do not, in four groups."""
+    worlds, groups = fleet(web=[1, 2, 3, 1, 2, 1], sql=[1, 1, 2, 1], app=[3, 1, 1, 2, 1], file=[1, 2, 1, 1, 1])
+    keep_the_limits(on_fleet, tmp_path, worlds, groups, calm=4)
 
 
 def test_killed_at_twenty_points_and_run_again(on_fleet: Callable[..., Run], tmp_path: Path) -> None:
