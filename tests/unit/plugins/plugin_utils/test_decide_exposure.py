@@ -270,6 +270,36 @@ def test_since_when_what_it_brings_has_been_missing(
     assert only(made)["missing_since"] == made["exposure"]["since"] == f"{since}T17:00:00Z"
 
 
+@pytest.mark.parametrize(
+    ("vbs", "kb", "since"),
+    [
+        # It brings KB5070893; KB5070881 of the day before is nothing that a host on the track will ever take.
+        (2, "KB5068966", "2025-10-24"),
+        (1, "KB5068861", "2025-10-23"),
+        # Of two with one build neither brings the other.
+        (1, "KB5070893", "2025-10-24"),
+    ],
+)
+def test_what_came_out_between_counts_where_it_could_have_been_taken(vbs: int, kb: str, since: str) -> None:
+    made = judge(host({**OCTOBER, "vbs_running": vbs}, offer(kb)), at("2025-11-12"))
+    assert only(made)["missing_since"] == f"{since}T17:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("wait", "limit", "said"),
+    [
+        ("14d", "2026-07-28T17:00:00Z", False),
+        # To the day of the hotpatch, so that it needs nothing earlier.
+        ("28d", "2026-08-11T17:00:00Z", False),
+        ("29d", "2026-08-11T17:00:00Z", True),
+    ],
+)
+def test_the_earlier_of_limit_and_the_hotpatch_that_needs_it(wait: str, limit: str, said: bool) -> None:
+    one = only(july(max_wait={"critical": wait}))
+    assert one["limit"] == limit
+    assert ("The hotpatch of 2026-08-11 needs this baseline." in one["why"]) is said
+
+
 def test_host_off_its_track_refuses_what_ends_it_when_a_baseline_is_offered() -> None:
     """With the baseline of January 2026 it comes back; KB5077793 of four days later would end the track once more."""
     off = {"build": build("26100.7462"), "hotfixes": kbs("KB5066835", "KB5068966", "KB5072033")}
@@ -314,6 +344,9 @@ def test_what_may_be_installed_without_waiting_has_no_limit(choice: str) -> None
         (timedelta(hours=12), "12 hours"),
         (timedelta(minutes=90), "1.5 hours"),
         (timedelta(days=1, hours=6), "30 hours"),
+        (timedelta(days=10, hours=1), "241 hours"),
+        (timedelta(minutes=100), "1.7 hours"),
+        (timedelta(0), "0 hours"),
     ],
 )
 def test_span_in_words(span: timedelta, words: str) -> None:
