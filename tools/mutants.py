@@ -115,7 +115,7 @@ def mutants(path: Path) -> Iterator[Mutant]:
             continue
         operator = get_operator(name)()
         for place, node in enumerate(ast_nodes(tree)):
-            for index, _ in enumerate(operator.mutation_positions(node)):
+            for index in range(len(list(operator.mutation_positions(node)))):
                 code = mutated(pickle.loads(frozen), operator, place, index)
                 if code not in seen:
                     seen.add(code)
