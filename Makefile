@@ -95,7 +95,7 @@ units-between: env-between ## Unit tests of the core on Python 3.12
 
 oldest: env-test env-oldest ## Unit tests, a status of the scenario library, and every playbook once, with the oldest supported ansible-core
 	.venv/oldest/bin/python -m pytest -q -n 2 --dist loadfile --hypothesis-profile few tests/unit/plugins
-	REBOOTLESS_CONTROLLER=$(CURDIR)/.venv/oldest/bin $(PYTEST) -n 2 --dist loadfile tests/fleet/test_status.py tests/fleet/test_present.py
+	REBOOTLESS_CONTROLLER=$(CURDIR)/.venv/oldest/bin $(PYTEST) -n 2 --dist loadfile -k "not executors" tests/fleet/test_status.py tests/fleet/test_present.py
 
 mutants: env-test ## Mutation testing of the core; survivors are listed with the reason why each is harmless
 	$(BIN)/python tools/mutants.py
