@@ -10,7 +10,7 @@ from pathlib import Path
 
 from conftest import Run
 from rolling import command, fleet, killed, roll
-from test_playbook_patch import LIMITS, keep_the_limits
+from test_playbook_patch import LIMITS, assert_the_limits_are_kept
 
 KILLS = 20
 
@@ -18,7 +18,7 @@ KILLS = 20
 def test_limits_of_24_hosts(on_fleet: Callable[..., Run], tmp_path: Path) -> None:
     """20 that restart and four that do not, in four groups."""
     worlds, groups = fleet(web=[1, 2, 3, 1, 2, 1], sql=[1, 1, 2, 1], app=[3, 1, 1, 2, 1], file=[1, 2, 1, 1, 1])
-    keep_the_limits(on_fleet, tmp_path, worlds, groups, calm=4)
+    assert_the_limits_are_kept(on_fleet, tmp_path, worlds, groups, calm=4)
 
 
 def test_killed_at_twenty_points_and_run_again(on_fleet: Callable[..., Run], tmp_path: Path) -> None:

@@ -28,10 +28,12 @@ def untouched(rolled: Rolled, name: str) -> bool:
 
 def test_limits_canary_and_waves_as_the_hosts_measure_them(on_fleet: Callable[..., Run], tmp_path: Path) -> None:
     """12 hosts in four groups that take 1 to 3 seconds to restart, and two that only have a hotpatch to install."""
-    keep_the_limits(on_fleet, tmp_path, *fleet(web=[1, 2, 3, 1], sql=[1, 1], app=[3, 1, 2], file=[1, 2, 1]), calm=2)
+    assert_the_limits_are_kept(
+        on_fleet, tmp_path, *fleet(web=[1, 2, 3, 1], sql=[1, 1], app=[3, 1, 2], file=[1, 2, 1]), calm=2
+    )
 
 
-def keep_the_limits(
+def assert_the_limits_are_kept(
     on_fleet: Callable[..., Run], tmp_path: Path, worlds: dict[str, World], groups: dict[str, list[str]], calm: int
 ) -> None:
     """Assert that a run with canary and two waves keeps LIMITS, as the hosts themselves measure it."""
