@@ -20,6 +20,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 # Seconds that a command against simulated hosts may take; the long tests need more.
 LIMIT = int(os.environ.get("REBOOTLESS_LIMIT", "1800"))
+# `make long` plays every row of the large tables, CI a part of each.
+LONG = os.environ.get("REBOOTLESS_LONG") == "1"
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,11 @@ def executors() -> list[str]:
     if os.environ.get("REBOOTLESS_REQUIRE_PWSH") == "1":
         raise RuntimeError("REBOOTLESS_REQUIRE_PWSH is set and no pwsh 7.5 or newer was found")
     return ["fast"]
+
+
+def nearest() -> list[str]:
+    """The executor that is nearest to a real host; that both do the same is tested module by module. `make long` takes both."""
+    return executors() if LONG else executors()[:1]
 
 
 def simfleet(command: list[str], scratch: Path, *, worlds: Path, executor: str, options: tuple[str, ...] = ()) -> Run:

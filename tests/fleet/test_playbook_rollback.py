@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.rebootless.patching.plugins.plugin_utils import record
-from conftest import HERE, Run, executors, simfleet
+from conftest import HERE, Run, nearest, simfleet
 from fleet import worlds as library
 from monthly import of_hosts, saved, write
 
@@ -229,7 +229,7 @@ def fleet(fleets: Callable[[str], Played]) -> Played:
 # What is removed
 
 
-@pytest.mark.parametrize("executor", executors())
+@pytest.mark.parametrize("executor", nearest())
 def test_a_hotpatch_goes_off_with_one_restart(fleets: Callable[[str], Played], executor: str) -> None:
     played, host = fleets(executor), "hotpatch"
     assert (played.restarts(host), played.states(host), played.build(host)) == (1, {JULY: "Installed"}, 33158)
@@ -285,7 +285,7 @@ def test_an_update_that_is_not_there_costs_no_restart(fleet: Played) -> None:
     assert fleet.run.counters["hosts"][host]["module_runs"]["rebootless.patching.windows_packages"] == 1
 
 
-@pytest.mark.parametrize("executor", executors())
+@pytest.mark.parametrize("executor", nearest())
 def test_an_update_that_needs_no_restart_gets_none(fleets: Callable[[str], Played], executor: str) -> None:
     played, host = fleets(executor), "dotnet"
     assert (played.restarts(host), played.states(host)) == (0, {JULY: "Installed"})
@@ -348,7 +348,7 @@ def refusal(played: Played, host: str, words: str) -> None:
     assert played.end(host) == ("failed", True, [words])
 
 
-@pytest.mark.parametrize("executor", executors())
+@pytest.mark.parametrize("executor", nearest())
 def test_a_package_that_is_permanent_stays(fleets: Callable[[str], Played], executor: str) -> None:
     words = f"Windows does not let {KB} go: its package is permanent (0x800F0825). Nothing was changed."
     refusal(fleets(executor), "permanent", words)
@@ -417,7 +417,7 @@ def test_who_agreed_is_recorded(fleet: Played) -> None:
 # Hosts that are lost
 
 
-@pytest.mark.parametrize("executor", executors())
+@pytest.mark.parametrize("executor", nearest())
 def test_a_connection_that_is_lost_during_the_removal(fleets: Callable[[str], Played], executor: str) -> None:
     """The removal goes on; the host says what became of it."""
     played, host = fleets(executor), "cut"
@@ -473,7 +473,7 @@ def test_a_second_run_finds_nothing_to_do(tmp_path: Path) -> None:
     assert len([one for one in again.entries if one["step"] == "run_started"]) == 2
 
 
-@pytest.mark.parametrize("executor", executors())
+@pytest.mark.parametrize("executor", nearest())
 def test_check_mode_says_what_would_be_done_and_does_nothing(tmp_path: Path, executor: str) -> None:
     worlds = {"srv": world(), "half": world(*hotpatch("UninstallPending"))}
     more = ("--check", "--diff")

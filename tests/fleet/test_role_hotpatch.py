@@ -64,8 +64,8 @@ def check_month(played: Played, host: str, month: months.Month) -> None:
     assert row.kb in {names[one] for one in result["decision"]["restart"]["offers"]}, host
 
 
-def test_the_months_of_2026(on_fleet: Callable[..., Run], tmp_path: Path) -> None:
-    assert play_history(on_fleet, tmp_path, "2026-01") > 30
+def test_the_months_since_april_2026(on_fleet: Callable[..., Run], tmp_path: Path) -> None:
+    assert play_history(on_fleet, tmp_path, "2026-04") > 15
 
 
 def play_history(on_fleet: Callable[..., Run], tmp_path: Path, since: str) -> int:
@@ -79,8 +79,8 @@ def play_history(on_fleet: Callable[..., Run], tmp_path: Path, since: str) -> in
 
 @pytest.mark.skipif("powershell" not in executors(), reason="no pwsh 7.5 or newer: the months run on the fast executor")
 def test_months_with_powershell_executed(on_fleet: Callable[..., Run], tmp_path: Path) -> None:
-    """The months of summer 2026 once more, with the collectors' PowerShell executed."""
-    made = history("2026-05")
+    """The months of late summer 2026 once more, with the collectors' PowerShell executed."""
+    made = history("2026-08")
     played = play(on_fleet, tmp_path, {name: world for name, (_m, world) in made.items()}, executor="powershell")
     for name, (month, _world) in made.items():
         check_month(played, name, month)

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from ansible_collections.rebootless.patching.plugins.action import health_info
 from ansible_collections.rebootless.patching.plugins.plugin_utils import verify as core
-from conftest import HERE, Run, executors
+from conftest import HERE, Run, nearest
 from fleet import worlds as library
 
 SERVICE_INFO = "ansible.windows.win_service_info"
@@ -164,7 +164,7 @@ def failures(result: dict[str, Any]) -> dict[str, tuple[bool | None, str]]:
     return {f"{one['kind']} {one['name']}": (one["ok"], one["detail"]) for one in result["checks"] if not one["ok"]}
 
 
-@pytest.mark.parametrize("executor", executors())
+@pytest.mark.parametrize("executor", nearest())
 def test_a_service_that_ran_before_must_run_after(verify: Verify, executor: str) -> None:
     after = {
         **GOOD,
@@ -194,7 +194,7 @@ def test_a_service_that_ran_before_must_run_after(verify: Verify, executor: str)
     assert run.counters["hosts"]["new"]["module_runs"] == {SERVICE_INFO: 1}
 
 
-@pytest.mark.parametrize("executor", executors())
+@pytest.mark.parametrize("executor", nearest())
 def test_all_is_well(verify: Verify, executor: str, shop: str, listener: int) -> None:
     urls = [f"{shop}/good", {"url": f"{shop}/broken", "status": [503]}, {"url": f"{shop}/moved", "status": 302}]
     urls.append({"url": f"{shop}/secret", "text": "größe", "headers": {"Authorization": SECRET}})
@@ -356,7 +356,7 @@ def own(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("executor", executors())
+@pytest.mark.parametrize("executor", nearest())
 def test_own_checks_are_repeated_until_they_pass(verify: Verify, own: Path, executor: str) -> None:
     options = {"phases": ["after"], "verify_running": False, "wanted_tries": 3, "verify_deadline": 120}
     run, result = verify(verify_tasks=["checks/own.yml"], executor=executor, **options)
@@ -416,7 +416,7 @@ def test_a_host_that_is_away_for_a_while_is_waited_for(verify: Verify, kind: str
     assert run.counters["hosts"]["new"]["faults"][kind] >= 1
 
 
-@pytest.mark.parametrize("executor", executors())
+@pytest.mark.parametrize("executor", nearest())
 def test_a_host_that_stays_away_is_unknown_at_the_deadline(verify: Verify, executor: str) -> None:
     fault = {"kind": "refused", "when": {"module": "win_service_info", "nth": 2}}
     run, result = verify(phases=["before", "after"], faults=[fault], verify_deadline=3, executor=executor)
