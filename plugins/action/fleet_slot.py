@@ -114,17 +114,19 @@ class ActionModule(collector.SignalsAction):
 
     @staticmethod
     def known(state: State, run: str, host: str) -> dict[str, Any] | None:
-        """`{deadline, seconds_left, groups, wave}` of a host with a slot; the deadline counts from when it got it."""
+        """`{deadline, seconds_left, groups, wave, canary}` of a host with a slot; the deadline counts from when it got it."""
         lease = state.lease(host)
         if lease is None:
             return None
         found = state.run(run)
         deadline = datetime.fromisoformat(lease["taken_at"]) + FleetSpec.load(found["spec"]).deadline
+        wave = next((one for one in found["plan"]["waves"] if host in one["hosts"]), None)
         return {
             "deadline": iso(deadline),
             "seconds_left": max(0, int((deadline - datetime.now(UTC)).total_seconds())),
             "groups": lease["groups"],
-            "wave": next((one["number"] for one in found["plan"]["waves"] if host in one["hosts"]), None),
+            "wave": wave["number"] if wave else None,
+            "canary": wave["canary"] if wave else None,
         }
 
     @staticmethod
@@ -146,6 +148,7 @@ class ActionModule(collector.SignalsAction):
             "seconds_left": None,
             "groups": [],
             "wave": None,
+            "canary": None,
             **(known or {}),
             "admitted": answer.admitted,
             "code": answer.code,

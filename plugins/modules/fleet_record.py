@@ -63,7 +63,7 @@ options:
         V(verified_before) and V(verified_after) what was verified,
         V(restarting) and V(restarted) C(consent), C(reason), C(before) and C(after), V(restarted) C(done) too,
         V(host_finished) C(outcome), C(words), C(next_step) and C(failed),
-        V(slot_taken) C(kind), C(wave), C(groups) and C(waited) (seconds), and V(slot_released) C(outcome), C(failed) and C(kept).
+        V(slot_taken) C(kind), C(wave), C(canary), C(groups) and C(waited) (seconds), and V(slot_released) C(outcome), C(failed) and C(kept).
     type: dict
     default: {}
   validate_only:

@@ -168,6 +168,11 @@ wave:
   returned: with O(state=taken)
   type: int
   sample: 2
+canary:
+  description: Whether that wave is the canary; null when the host may not go out, and in check mode.
+  returned: with O(state=taken)
+  type: bool
+  sample: false
 groups:
   description: The groups that the slot counts for; empty when the host may not go out, and in check mode.
   returned: with O(state=taken)

@@ -145,6 +145,7 @@ def _ended(hosts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "waves": [
             {
                 "wave": wave,
+                "canary": any(one["wave"] == wave and one["canary"] is True for one in hosts),
                 "hosts": waves[wave],
                 "failed": sum(1 for one in hosts if one["wave"] == wave and one["failed"]),
             }

@@ -21,7 +21,7 @@ Entry = Mapping[str, Any]
 def slots(entries: Sequence[Entry], run: str) -> list[dict[str, Any]]:
     """The slots of a run in the order taken, and what of the hosts without one was out of service.
 
-    `{host, wave, kind, groups, waited, taken_at, released_at, out: [{from, to}], restarts: [{from, to}], outcome, failed,
+    `{host, wave, canary, kind, groups, waited, taken_at, released_at, out: [{from, to}], restarts: [{from, to}], outcome, failed,
     kept}`; times are null where the record has none, `to` also of a host that is not back.
     """
     found: list[dict[str, Any]] = []
@@ -106,6 +106,7 @@ def _slot(host: str, at: str | None, data: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "host": host,
         "wave": wave if whole else None,
+        "canary": _if(data.get("canary"), bool),
         "kind": _if(data.get("kind"), str),
         "groups": [str(one) for one in groups] if isinstance(groups, list) else [],
         "waited": waited if number else None,

@@ -134,6 +134,7 @@ def filled(result: Mapping[str, Any], slot: Mapping[str, Any] | None = None) -> 
         "restart": restarts[-1] if restarts else None,
         "restarts": restarts,
         "wave": slot["wave"] if slot else None,
+        "canary": slot["canary"] if slot else None,
         "out": out,
         "drain": _said(result.get("drain"), ("state", "why")),
         "preflight": dict(result["preflight"]) if isinstance(result.get("preflight"), Mapping) else None,

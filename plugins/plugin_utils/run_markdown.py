@@ -31,6 +31,7 @@ from ansible_collections.rebootless.patching.plugins.plugin_utils.run_words impo
     consent_words,
     failure_words,
     kb_words,
+    wave_name,
     window_words,
 )
 
@@ -86,7 +87,7 @@ def _slots(line: Mapping[str, Any] | None) -> Iterator[str]:
         rows = [
             [
                 md(slot["host"]),
-                "" if slot["wave"] is None else str(slot["wave"]),
+                md(wave_name(slot)),
                 md(run_timeline.held_words(slot, line)),
                 md(run_timeline.out_words(slot, line)),
                 md(run_timeline.restart_words(slot, line)),

@@ -50,6 +50,7 @@ from ansible_collections.rebootless.patching.plugins.plugin_utils.run_words impo
     kb_words,
     name_list,
     span,
+    wave_words,
     window_words,
 )
 
@@ -134,6 +135,7 @@ SAY = {
     "out_total": out_total,
     "put_off_total": put_off_total,
     "restarted_at": run_timeline.restart_words,
+    "wave": wave_words,
     "wave_total": wave_total,
     "when": restart_when,
     "exposure_total": exposure_total,

@@ -30,7 +30,12 @@ from ansible_collections.rebootless.patching.plugins.plugin_utils.run_view impor
     views,
     word_of,
 )
-from ansible_collections.rebootless.patching.plugins.plugin_utils.run_words import kb_words, name_list
+from ansible_collections.rebootless.patching.plugins.plugin_utils.run_words import (
+    kb_words,
+    name_list,
+    wave_name,
+    wave_words,
+)
 
 # Lines of a list that may stand in the terminal.
 MOST = 5
@@ -71,8 +76,8 @@ def _columns(hosts: Sequence[View], width: int) -> list[_Column]:
         found.insert(1, column("STATE", 15, [state(view) for view in hosts]))
     else:
         found.append(column("RESTARTED", 9, [(restarted_word(view), "") for view in hosts]))
-    waves = [str((view.result or {}).get("wave") or "-") for view in hosts]
-    more = [column("WAVE", 4, [(wave, "") for wave in waves])] if set(waves) - {"-"} else []
+    waves = [wave_name(view.result or {}) or "-" for view in hosts]
+    more = [column("WAVE", 6, [(wave, "") for wave in waves])] if set(waves) - {"-"} else []
     more += [
         column("PUT OFF", 18, [(put_off_words(view) or "-", "") for view in hosts]),
         column("REFUSED", 7, [(str(len(view.decision["refuse"]) or "-"), "") for view in hosts]),
@@ -93,7 +98,7 @@ def _left_words(view: View) -> str:
     """What is left out and when the restart comes, on one line."""
     said = []
     if view.result is not None and view.result["wave"] is not None:
-        said.append(f"wave {view.result['wave']}")
+        said.append(wave_words(view.result))
     if view.decision["put_off"]:
         said.append(f"put off {put_off_words(view)}")
     if view.decision["refuse"]:

@@ -94,11 +94,11 @@ def out_total(doc: Mapping[str, Any]) -> str:
 
 
 def wave_total(doc: Mapping[str, Any]) -> str:
-    """`1: 2 hosts, 2: 5 hosts (1 did not end well)`."""
+    """`canary: 2 hosts, 2: 5 hosts (1 did not end well)`."""
     told = []
     for one in doc["summary"]["waves"]:
         bad = f" ({one['failed']} did not end well)" if one["failed"] else ""
-        told.append(f"{one['wave']}: {counted(one['hosts'], 'host')}{bad}")
+        told.append(f"{'canary' if one['canary'] else one['wave']}: {counted(one['hosts'], 'host')}{bad}")
     return ", ".join(told)
 
 

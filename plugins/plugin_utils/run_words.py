@@ -94,6 +94,19 @@ CONSENTS = {True: "agreed", False: "not agreed: reported only", None: "nobody ha
 ANSWERS = {True: "yes", False: "no", None: "unknown"}
 
 
+def wave_name(one: Mapping[str, Any]) -> str:
+    """`canary`, or the number of the wave; empty without one."""
+    if one.get("canary"):
+        return "canary"
+    return "" if one.get("wave") is None else str(one["wave"])
+
+
+def wave_words(one: Mapping[str, Any]) -> str:
+    """`canary` or `wave 2`; empty without one."""
+    name = wave_name(one)
+    return f"wave {name}" if name and not one.get("canary") else name
+
+
 def span(seconds: int | None) -> str:
     """A duration in the largest unit of which it has at least two: `12 days`, `30 hours`, `90 seconds`."""
     if seconds is None:

@@ -277,7 +277,8 @@ def merge(
                 asked = looks.get(name, {})
                 results[name] = looked(name, planned, asked.get("look") or {}, asked.get("seen") or {})
     slots = [
-        {**slot, "wave": slot["wave"] if wave is None else wave}
+        # The first wave of a workflow is its canary; a job's own is who was out already.
+        {**slot, **({} if wave is None else {"wave": wave, "canary": wave == 0})}
         for wave, doc in docs
         for slot in (doc["timeline"] or {"slots": ()})["slots"]
     ]

@@ -117,6 +117,9 @@ def test_good_path(on_fleet: Callable[..., Run], tmp_path: Path) -> None:
     assert played.restarts() == dict.fromkeys(worlds, 1)
     assert "# Patch run" in done["report"]["stdout"]
     assert played.report()["left_out"] is None
+    assert {one["name"]: one["canary"] for one in played.report()["hosts"]} == {
+        name: name == "web-01" for name in worlds
+    }
 
 
 def test_canary_fails_and_wave_is_unreachable(on_fleet: Callable[..., Run], tmp_path: Path) -> None:

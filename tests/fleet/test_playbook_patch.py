@@ -66,7 +66,7 @@ def assert_the_limits_are_kept(
     assert (started["playbook"], started["consent"], len(started["hosts"])) == ("patch", True, every)
     slots = {one["host"]: one["data"] for one in rolled.entries if one["step"] == "slot_taken"}
     assert {slots[name]["kind"] for name in calm_ones} == {"install"}
-    assert {slot["wave"] for slot in slots.values()} == {1, 2, 3}
+    assert {(slot["wave"], slot["canary"]) for slot in slots.values()} == {(1, True), (2, False), (3, False)}
     # What the run has measured goes before estimates from now on.
     assert rolled.state.seconds(rolled.names[0], "web-01") == 1800
 

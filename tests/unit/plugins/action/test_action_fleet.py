@@ -170,14 +170,14 @@ def test_slot_is_taken_and_given_back(planned: Path) -> None:
     assert (lease["kind"], lease["phase"]) == ("restart", None)
     hour = datetime.fromisoformat(taken["deadline"]) - datetime.fromisoformat(lease["taken_at"])
     assert hour == timedelta(hours=1)
-    assert (taken["wave"], taken["groups"], taken["next_step"]) == (1, ["web"], None)
+    assert (taken["wave"], taken["canary"], taken["groups"], taken["next_step"]) == (1, False, ["web"], None)
     assert 3540 < taken["seconds_left"] <= 3600
     given = act(fleet_slot, state="released", outcome={"outcome": "unreachable", "failed": True}, **common)
     assert (given["released"], given["lease"]) == (True, lease)
     assert act(fleet_slot, state="released", **common)["released"] is False
     refused = act(fleet_slot, host="b", state="taken", **common)
     assert (refused["admitted"], refused["code"], refused["deadline"]) == (False, "gate_closed", None)
-    assert (refused["wave"], refused["groups"], refused["seconds_left"]) == (None, [], None)
+    assert (refused["wave"], refused["canary"], refused["groups"], refused["seconds_left"]) == (None, None, [], None)
     assert refused["next_step"] == "Look at the hosts that ended badly, then run again."
     gate = act(fleet_gate, **common)
     assert (gate["open"], gate["bad"], gate["budget"]) == (False, ["a"], 0)

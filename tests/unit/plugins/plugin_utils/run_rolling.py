@@ -67,6 +67,7 @@ def _host(name: str, minutes: float) -> list[Json]:
         "groups": [name[:6]],
         "kind": "install" if quiet else "restart",
         "wave": WAVES[name],
+        "canary": WAVES[name] == 1,
     }
     taken = examples.offer("definitions" if quiet else "baseline")
     installed = examples.install("installed", examples.OLD, examples.OLD, "definitions" if quiet else "baseline")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from run_rolling import at, entry
 
 Json = dict[str, Any]
-SLOT = {"waited": 12.5, "groups": ["web"], "kind": "restart", "wave": 2}
+SLOT = {"waited": 12.5, "groups": ["web"], "kind": "restart", "wave": 2, "canary": False}
 DRAINED, ACTIVE = {"state": "drained", "why": None}, {"state": "active", "why": None}
 DONE = {"done": True, "consent": True, "reason": "r"}
 
@@ -102,15 +102,15 @@ def test_when_a_host_was_out_of_service(told: list[Any], out: list[Any]) -> None
     "data",
     [
         {},
-        {"waited": True, "groups": "web", "kind": 1, "wave": True},
-        {"waited": "12", "groups": None, "kind": None, "wave": "2"},
+        {"waited": True, "groups": "web", "kind": 1, "wave": True, "canary": 1},
+        {"waited": "12", "groups": None, "kind": None, "wave": "2", "canary": "yes"},
         {"waited": -1, "groups": {}, "kind": [], "wave": -1},
         {"wave": 1.5},
     ],
 )
 def test_a_slot_of_which_less_is_said(data: Json) -> None:
     (slot,) = run_history.slots(steps((1, "slot_taken", data), (2, "slot_released", {"failed": "no"})), rolling.RUN)
-    assert (slot["wave"], slot["groups"], slot["kind"], slot["waited"]) == (None, [], None, None)
+    assert (slot["wave"], slot["canary"], slot["groups"], slot["kind"], slot["waited"]) == (None, None, [], None, None)
     assert (slot["taken_at"], slot["released_at"]) == (at(1), at(2))
     assert (slot["outcome"], slot["failed"], slot["kept"]) == (None, None, None)
 

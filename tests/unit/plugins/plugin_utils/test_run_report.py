@@ -1119,6 +1119,7 @@ SLOTS = st.fixed_dictionaries(
     {
         "host": st.text(min_size=1, max_size=30),
         "wave": st.none() | st.integers(0, 20),
+        "canary": st.none() | st.booleans(),
         "kind": st.none() | TEXT,
         "groups": st.lists(TEXT, max_size=2),
         "waited": st.none() | st.integers(0, 10**6) | st.floats(0, 10**6),

@@ -38,9 +38,9 @@ def test_counts_of_the_run() -> None:
     summary = DOC["summary"]
     assert summary["out"] == 2
     assert summary["waves"] == [
-        {"wave": 1, "hosts": 2, "failed": 0},
-        {"wave": 2, "hosts": 6, "failed": 0},
-        {"wave": 3, "hosts": 14, "failed": 2},
+        {"wave": 1, "canary": True, "hosts": 2, "failed": 0},
+        {"wave": 2, "canary": False, "hosts": 6, "failed": 0},
+        {"wave": 3, "canary": False, "hosts": 14, "failed": 2},
     ]
     assert summary["restarts"] == {
         "due": 19,
@@ -58,6 +58,7 @@ def test_wave_restarts_drain_and_preflight_of_each_host() -> None:
     for name, host in HOSTS.items():
         started = name not in rolling.NOT_STARTED
         assert host["wave"] == (rolling.WAVES[name] if started else None)
+        assert host["canary"] == (rolling.WAVES[name] == 1 if started else None)
         drained = started and name not in rolling.QUIET
         assert (host["drain"] is not None, host["preflight"] is not None) == (drained, drained)
     assert len(HOSTS[rolling.TWICE]["restarts"]) == 2
@@ -77,19 +78,19 @@ def test_wave_restarts_drain_and_preflight_of_each_host() -> None:
         ({"out": None}, None, False),
         ({"out": True}, None, True),
         ({"out": False}, None, False),
-        ({}, {"kept": True, "out": [], "wave": 1}, True),
-        ({}, {"kept": False, "out": [], "wave": 1}, False),
-        ({}, {"kept": None, "out": [{"from": "x", "to": None}], "wave": None}, True),
+        ({}, {"kept": True, "out": [], "wave": 1, "canary": True}, True),
+        ({}, {"kept": False, "out": [], "wave": 1, "canary": False}, False),
+        ({}, {"kept": None, "out": [{"from": "x", "to": None}], "wave": None, "canary": None}, True),
         # The host's own word is newer than the record.
-        ({"out": False}, {"kept": True, "out": [], "wave": 1}, False),
-        ({"out": "yes"}, {"kept": True, "out": [], "wave": 1}, True),
+        ({"out": False}, {"kept": True, "out": [], "wave": 1, "canary": True}, False),
+        ({"out": "yes"}, {"kept": True, "out": [], "wave": 1, "canary": True}, True),
     ],
 )
 def test_whether_a_host_was_left_out(told: Json, slot: Json | None, out: bool) -> None:
     host = run_host.filled({**examples.result("a", "installed"), "failed": False, **told}, slot)
     assert (host["out"], host["failed"]) == (out, out)
     assert host["next_step"] == (run_words.OUT_STEP if out else None)
-    assert host["wave"] == (slot["wave"] if slot else None)
+    assert (host["wave"], host["canary"]) == ((slot["wave"], slot["canary"]) if slot else (None, None))
 
 
 def test_a_host_left_out_has_the_next_step_that_somebody_named() -> None:
@@ -326,8 +327,9 @@ def test_the_timeline_is_in_every_file() -> None:
     assert len(rows) == 2 + len(line["slots"])
     for slot in line["slots"]:
         out = run_timeline.out_words(slot, line)
-        assert f"{slot['host']} wave {slot['wave']} {out} slot {run_timeline.held_words(slot, line)}" in text
-        row = [slot["host"], str(slot["wave"]), run_timeline.held_words(slot, line), out]
+        wave = "canary" if slot["wave"] == 1 else f"wave {slot['wave']}"
+        assert f"{slot['host']} {wave} {out} slot {run_timeline.held_words(slot, line)}" in text
+        row = [slot["host"], wave.removeprefix("wave "), run_timeline.held_words(slot, line), out]
         assert [cell.strip() for cell in rows[2 + line["slots"].index(slot)]][:4] == row
     assert text.count("NOT BACK") == 2
     source = run_report.html(DOC)
@@ -351,7 +353,7 @@ def test_the_timeline_is_in_every_file() -> None:
 def test_the_fleet_out_of_service_in_words(slots: list[Json], out: bool, said: str) -> None:
     given = [
         {
-            "host": "a", "wave": None, "kind": None, "groups": [], "waited": None, "taken_at": rolling.at(0), "released_at": None,
+            "host": "a", "wave": None, "canary": None, "kind": None, "groups": [], "waited": None, "taken_at": rolling.at(0), "released_at": None,
             "out": [{"from": rolling.at(0), "to": rolling.at(30)}], "restarts": [], "outcome": None, "failed": None, "kept": None, **one,
         }
         for one in slots
@@ -363,7 +365,7 @@ def test_the_fleet_out_of_service_in_words(slots: list[Json], out: bool, said: s
 def test_totals_of_a_rolling_run() -> None:
     told = dict(run_totals.totals(DOC))
     assert told["Out"] == "19 hosts for 6 hours in all, at most 11 at once; 2 STILL OUT OF SERVICE"
-    assert told["Waves"] == "1: 2 hosts, 2: 6 hosts, 3: 14 hosts (2 did not end well)"
+    assert told["Waves"] == "canary: 2 hosts, 2: 6 hosts, 3: 14 hosts (2 did not end well)"
     assert {"Out", "Waves", "Compared"} & set(dict(run_totals.totals(run()))) == set()
     assert {"Out", "Waves", "Compared"} & set(dict(run_totals.totals(plan()))) == set()
 
@@ -372,8 +374,9 @@ def test_the_wave_stands_in_the_terminal() -> None:
     lines = run_report.terminal(DOC, 160).splitlines()
     place = next(line.index("WAVE") for line in lines if line.startswith("HOST"))
     said = {line.split()[0]: line[place:].split()[0] for line in lines if line.split()[:1] and line.split()[0] in HOSTS}
-    assert said == {name: str(host["wave"] or "-") for name, host in HOSTS.items()}
-    assert "  wave 1, put off 1" in run_report.terminal(DOC, 80)
+    assert said == {name: {None: "-", 1: "canary"}.get(host["wave"], str(host["wave"])) for name, host in HOSTS.items()}
+    assert {"canary", "2", "-"} <= set(said.values())
+    assert "  canary, put off 1" in run_report.terminal(DOC, 80)
     assert "WAVE" not in run_report.terminal(run(), 200)
 
 

@@ -21,6 +21,7 @@ def slot(**changes: Any) -> Json:
     return {
         "host": "a",
         "wave": 1,
+        "canary": True,
         "kind": "restart",
         "groups": [],
         "waited": 0,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.rebootless.patching.plugins.plugin_utils import run_host, workflow
+from ansible_collections.rebootless.patching.plugins.plugin_utils import run_history, run_host, workflow
 from ansible_collections.rebootless.patching.plugins.plugin_utils.policy_error import PolicyError
 
 NAMES = ("web-01", "web-02", "web-03", "sql-01")
@@ -41,10 +41,17 @@ def result(name: str, **more: Any) -> dict[str, Any]:
     return {**run_host.blank(name, "restarted"), "failed": False, "out": False, **more}
 
 
-def told(*hosts: dict[str, Any]) -> dict[str, Any]:
+def told(*hosts: dict[str, Any], slots: list[dict[str, Any]] | None = None) -> dict[str, Any]:
     """The artifact of a wave."""
     about = {"id": "one", "started_at": None, "ended_at": None}
-    return workflow.packed({"hosts": hosts, "problems": [], "timeline": None, "run": about}, {})
+    line = None if slots is None else {"slots": slots}
+    return workflow.packed({"hosts": hosts, "problems": [], "timeline": line, "run": about}, {})
+
+
+def slot(name: str, wave: int, canary: bool) -> dict[str, Any]:
+    """A slot as a job has it in its timeline."""
+    entry = {"run": "one", "at": BOOT, "host": name, "step": "slot_taken", "data": {"wave": wave, "canary": canary}}
+    return run_history.slots([entry], "one")[0]
 
 
 # --- artifacts -------------------------------------------------------------------------------------------------------
@@ -197,6 +204,23 @@ def test_the_host_itself_tells_where_no_job_did(
 ) -> None:
     made = workflow.looked("web-01", decision("web-01"), look, seen)
     assert (made["outcome"], made["failed"], made["out"], made["words"][-1]) == (outcome, failed, out, words)
+
+
+def test_the_canary_of_a_workflow_is_its_first_wave_whatever_the_jobs_call_it() -> None:
+    artifacts = {
+        "rebootless_plan": planned(),
+        "rebootless_wave_0": told(result("web-01"), slots=[slot("web-01", 1, False)]),
+        # Hosts that are out already go first in a job, as its canary.
+        "rebootless_wave_1": told(result("web-02"), slots=[slot("web-02", 1, True)]),
+        "rebootless_patch_south": told(result("sql-01"), slots=[slot("sql-01", 3, True)]),
+    }
+    doc = workflow.merge(artifacts, {}, generated_at=BOOT, version="1")
+    assert {host["name"]: (host["wave"], host["canary"]) for host in doc["hosts"]} == {
+        "web-01": (0, True),
+        "web-02": (1, False),
+        "sql-01": (3, True),
+        "web-03": (None, None),
+    }
 
 
 # --- service domains -------------------------------------------------------------------------------------------------
