@@ -7,7 +7,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, record
 
 SPEC = {
@@ -29,6 +28,10 @@ class ActionModule(collector.SignalsAction):
         """Run the task."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         arguments = self.options(SPEC)
+        # A role keeps what it records by registering this, so the data comes back whatever becomes of the line.
+        result |= {"changed": False, "path": arguments["path"], "data": record.plain(arguments["data"])}
+        if not arguments["path"]:
+            return result
         host = arguments["host"] or (task_vars or {}).get("inventory_hostname")
         if arguments["step"] in record.RUN_STEPS:
             host = arguments["host"]
@@ -37,7 +40,5 @@ class ActionModule(collector.SignalsAction):
             if not (arguments["validate_only"] or self._task.check_mode):
                 record.append(arguments["path"], line)
         except record.RecordError as error:
-            # The sentence is whole; with its cause ansible-core would say it twice.
-            raise AnsibleActionFail(str(error)) from None
-        told = {key: line[key] for key in ("run", "at", "host", "step")}
-        return result | {"changed": False, "path": arguments["path"], "entry": told}
+            return result | {"failed": True, "msg": str(error)}
+        return result | {"entry": {key: line[key] for key in ("run", "at", "host", "step")}}

@@ -19,7 +19,7 @@ description:
   - Never reports a change, so that recording does not make a host look changed.
 options:
   path:
-    description: The file on the controller; made when missing, its directory too.
+    description: The file on the controller; made when missing, its directory too. An empty one records nothing.
     type: path
     required: true
   run:
@@ -102,9 +102,14 @@ path:
   returned: always
   type: str
   sample: /var/lib/rebootless/record.jsonl
+data:
+  description: The O(data) as it is recorded, so that one task both records and, registered, keeps it.
+  returned: always, when the record cannot be written too
+  type: dict
+  sample: {consent: true}
 entry:
   description: What identifies the line.
-  returned: always
+  returned: when the step is recorded, in check mode too
   type: dict
   sample: {run: 2026-09-patch-tuesday, at: '2026-09-20T12:00:00Z', host: web1, step: restarting}
 """

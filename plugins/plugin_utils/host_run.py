@@ -305,8 +305,11 @@ def baseline(
 ) -> dict[str, Any]:
     """What became of a host over all its rounds: the keys of `result`, and `restarts`, `drain`, `preflight` and `out`.
 
-    `decision` is the last one, `untouched` is why nothing was done. `out`: the host is or may be out of service now.
+    `decision` is the last one, `untouched` is why nothing was done, when it was not the preflight. `out`: the host is or
+    may be out of service now.
     """
+    if preflight and preflight["go_on"] is False:
+        untouched = f"The preflight stops it: {preflight['why']}"
     installs = [one["install"] for one in rounds if one["install"]]
     restarts = [one["restart"] for one in rounds if one["restart"]]
     acted = next((one["decision"] for one in reversed(rounds) if one["install"]), decision)

@@ -38,11 +38,23 @@ def test_writes_the_step_of_its_own_host(tmp_path: Path) -> None:
     assert (entries[0]["host"], entries[0]["step"], entries[0]["run"]) == ("web1", "installed", "r1")
     assert entries[0]["data"] == {"outcome": "installed", "token": record.HIDDEN}
     told = {key: entries[0][key] for key in ("run", "at", "host", "step")}
-    assert {key: result[key] for key in ("changed", "path", "entry")} == {
+    assert {key: result[key] for key in ("changed", "path", "entry", "data")} == {
         "changed": False,
         "path": str(path),
         "entry": told,
+        "data": entries[0]["data"],
     }
+
+
+@pytest.mark.parametrize("run", ["r1", ""])
+def test_without_a_path_nothing_is_recorded_and_the_data_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = act({"path": "", "run": run, "step": "announced", "data": {"words": ["soon"], "password": "x"}})
+    assert result["data"] == {"words": ["soon"], "password": record.HIDDEN}
+    assert (result["changed"], result.get("failed", False), "entry" in result) == (False, False, False)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -72,13 +84,11 @@ def test_check_mode_and_validate_only_write_nothing(tmp_path: Path, check: bool,
     ("changes", "said"),
     [
         ({"step": "rebooted"}, "rebooted"),
-        ({"run": " "}, "run: ' ' is no name of a run"),
-        ({"path": "/dev/full"}, "The run record /dev/full cannot be written: No space left on device."),
         ({"extra": 1}, "extra"),
         ({"path": None}, "path"),
     ],
 )
-def test_bad_input_and_a_full_disk_are_errors(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+def test_bad_input_is_an_error(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
     arguments = {"path": str(tmp_path / "r"), "run": "r1", "step": "decided", **changes}
     with pytest.raises(AnsibleError) as caught:
         act({key: value for key, value in arguments.items() if value is not None})
@@ -87,8 +97,23 @@ def test_bad_input_and_a_full_disk_are_errors(tmp_path: Path, changes: dict[str,
 
 
 def test_host_is_needed_for_a_step_of_one(tmp_path: Path) -> None:
-    with pytest.raises(AnsibleError, match="host: None is no host, and decided is a step of one"):
-        act({"path": str(tmp_path / "r"), "run": "r1", "step": "decided"}, host=None)
+    result = act({"path": str(tmp_path / "r"), "run": "r1", "step": "decided"}, host=None)
+    assert (result["failed"], result["msg"]) == (True, "host: None is no host, and decided is a step of one.")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"run": " "}, "run: ' ' is no name of a run"),
+        ({"path": "/dev/full"}, "The run record /dev/full cannot be written: No space left on device."),
+    ],
+)
+def test_what_cannot_be_recorded_fails_and_keeps_the_data(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    arguments = {"path": str(tmp_path / "r"), "run": "r1", "step": "decided", "data": {"install": []}, **changes}
+    result = act(arguments)
+    assert said in result["msg"]
+    assert (result["failed"], result["data"], "entry" in result) == (True, {"install": []}, False)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_hosts_that_are_down_are_recorded_by_many_forks_at_once(tmp_path: Path) -> None:

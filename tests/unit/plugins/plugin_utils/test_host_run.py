@@ -602,10 +602,27 @@ def test_the_decision_is_the_one_that_was_carried_out() -> None:
     assert outcome_of(one_round(None), decided=last)["decision"] == last
 
 
-def test_nothing_was_done() -> None:
-    made = outcome_of(untouched="Somebody is at work.", failure="Stop: Somebody is at work.", preflight={"ok": False})
-    assert (made["outcome"], made["failed"], made["words"]) == ("blocked", True, ["Somebody is at work."])
-    assert (made["next_step"], made["out"], made["preflight"]) == (host_run.UNTOUCHED, False, {"ok": False})
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"untouched": "Somebody is at work."}, ["Somebody is at work."]),
+        (
+            {"preflight": {"go_on": False, "why": "a backup runs"}},
+            ["The preflight stops it: a backup runs"],
+        ),
+        # What the preflight has found is told with it, and stops nothing by itself.
+        ({"untouched": "Somebody is at work.", "preflight": {"go_on": True}}, ["Somebody is at work."]),
+    ],
+)
+def test_nothing_was_done(given: dict[str, Any], words: list[str]) -> None:
+    made = outcome_of(failure=f"Stop: {words[0]}", **given)
+    assert (made["outcome"], made["failed"], made["words"]) == ("blocked", True, words)
+    assert (made["next_step"], made["out"], made["preflight"]) == (host_run.UNTOUCHED, False, given.get("preflight"))
+
+
+def test_a_preflight_that_lets_the_host_go_on_stops_nothing() -> None:
+    made = outcome_of(one_round(done(update("1"))), preflight={"go_on": True, "why": "a warning"})
+    assert (made["outcome"], made["failed"]) == ("restarted", False)
 
 
 def test_a_failure_is_told_once() -> None:
