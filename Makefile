@@ -5,6 +5,8 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/collections
 export PYTHONPATH := $(CURDIR)/build/collections
 BIN := .venv/main/bin
 PYTEST := $(BIN)/python -m pytest -q
+# In the order of conftest.py, the files that take longest first.
+SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 
 # Every target is a name, never a file.
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' $(firstword $(MAKEFILE_LIST)))
@@ -42,10 +44,10 @@ lint: env-test ## ruff, mypy (strict on the core), yamllint
 	$(BIN)/yamllint -s .
 
 units: env-test ## Unit tests
-	$(PYTEST) -n 2 --dist loadfile tests/unit
+	$(PYTEST) $(SIDE_BY_SIDE) tests/unit
 
 fleet: env-test ## Tests on simulated hosts, PowerShell executed
-	$(PYTEST) -n 2 --dist loadfile tests/fleet
+	$(PYTEST) $(SIDE_BY_SIDE) tests/fleet
 
 awx: awx-check ## The content for AWX: seeded mistakes, and applied to a simulated AWX and removed
 	$(PYTEST) tests/awx
@@ -91,11 +93,11 @@ coverage: env-test ## Every line of every .ps1 executed, measured by ansible-cor
 	$(BIN)/python tools/powershell_coverage.py
 
 units-between: env-between ## Unit tests of the core on Python 3.12
-	.venv/between/bin/python -m pytest -q -n 2 --dist loadfile --hypothesis-profile few tests/unit/plugins/plugin_utils
+	.venv/between/bin/python -m pytest -q $(SIDE_BY_SIDE) --hypothesis-profile few tests/unit/plugins/plugin_utils
 
 oldest: env-test env-oldest ## Unit tests, a status of the scenario library, and every playbook once, with the oldest supported ansible-core
-	.venv/oldest/bin/python -m pytest -q -n 2 --dist loadfile --hypothesis-profile few tests/unit/plugins
-	REBOOTLESS_CONTROLLER=$(CURDIR)/.venv/oldest/bin $(PYTEST) -n 2 --dist loadfile -k "not executors" tests/fleet/test_status.py tests/fleet/test_present.py
+	.venv/oldest/bin/python -m pytest -q $(SIDE_BY_SIDE) --hypothesis-profile few tests/unit/plugins
+	REBOOTLESS_CONTROLLER=$(CURDIR)/.venv/oldest/bin $(PYTEST) $(SIDE_BY_SIDE) -k "not executors" tests/fleet/test_status.py tests/fleet/test_present.py
 
 mutants: env-test ## Mutation testing of the core; survivors are listed with the reason why each is harmless
 	$(BIN)/python tools/mutants.py
@@ -121,7 +123,7 @@ bench-makespan: env-test ## Time of a rolling run beside serial of the same limi
 long: env-test ## Kills, two hundred hosts, two quarters, domains, a part of the campaign, every row of the tables: what CI has no time for
 	REBOOTLESS_LIMIT=3600 $(PYTEST) -s $(wildcard tests/fleet/long_*.py)
 	REBOOTLESS_LONG=1 tools/sanity $(BIN)/python
-	REBOOTLESS_LONG=1 $(PYTEST) -n 2 --dist loadfile $(shell grep -lE 'import .*(LONG|nearest)' tests/fleet/test_*.py)
+	REBOOTLESS_LONG=1 $(PYTEST) $(SIDE_BY_SIDE) $(shell grep -lE 'import .*(LONG|nearest)' tests/fleet/test_*.py)
 
 clean: ## Remove everything generated
 	rm -rf .venv build tests/output mutants rebootless-status rebootless-plan rebootless-run .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -24,6 +24,24 @@ LIMIT = int(os.environ.get("REBOOTLESS_LIMIT", "1800"))
 LONG = os.environ.get("REBOOTLESS_LONG") == "1"
 
 
+# At the end one worker would wait for them.
+LONGEST = (
+    "monthly_faults",
+    "playbook_patch",
+    "role_baseline",
+    "role_hotpatch",
+    "awx_workflow",
+    "windows_drain",
+    "status",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first."""
+    order = {f"test_{name}.py": place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
+
+
 @dataclass(frozen=True)
 class Run:
     """What a command against simulated hosts left behind."""
