@@ -149,8 +149,9 @@ def tested(mutant: Mutant, own_only: bool) -> int:
     os.dup2(null, 2)
     options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
     # The module's own tests notice nearly all; the rest is run for those that they let through.
-    subject = TESTED_BY.get(mutant.path.stem, mutant.path.stem)
-    own = [*TESTS.glob(f"test_{subject}*.py"), *(TESTS / name for name in TESTS_OF_ALL)]
+    subjects = {mutant.path.stem, TESTED_BY.get(mutant.path.stem, mutant.path.stem)}
+    own = [one for name in subjects for one in TESTS.glob(f"test_{name}*.py")]
+    own += [TESTS / name for name in TESTS_OF_ALL]
     noticed = int(pytest.main([*options, *sorted(map(str, own))]))
     if noticed or own_only:
         return noticed
