@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -45,15 +47,20 @@ def expected(name: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The status of the hosts in SHOWN through `ansible-playbook`, with one executor."""
-    scratch = tmp_path_factory.mktemp(f"status-{request.param}")
-    command = ["ansible-playbook", "rebootless.patching.status", "-e", f"rebootless_dest={scratch}"]
-    only = [word for executor, name in SHOWN if executor == request.param for word in ("--only", name)]
-    options = (*PATIENT, *only)
-    run: Run = simfleet(command, scratch, worlds=HERE / "worlds", executor=request.param, options=options).check()
-    document = json.loads((scratch / "status.json").read_text())
-    return {"hosts": {host["name"]: host for host in document["hosts"]}, "counters": run.counters}
+def reports(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, Any]]:
+    """`reports(executor)`: the status of the hosts in SHOWN through `ansible-playbook`, asked once with each executor."""
+
+    @functools.cache
+    def report(executor: str) -> dict[str, Any]:
+        scratch = tmp_path_factory.mktemp(f"status-{executor}")
+        command = ["ansible-playbook", "rebootless.patching.status", "-e", f"rebootless_dest={scratch}"]
+        only = [word for one, name in SHOWN if one == executor for word in ("--only", name)]
+        options = (*PATIENT, *only)
+        run: Run = simfleet(command, scratch, worlds=HERE / "worlds", executor=executor, options=options).check()
+        document = json.loads((scratch / "status.json").read_text())
+        return {"hosts": {host["name"]: host for host in document["hosts"]}, "counters": run.counters}
+
+    return report
 
 
 @pytest.fixture(scope="module")
@@ -67,14 +74,14 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return scratch
 
 
-@pytest.mark.parametrize(("report", "name"), SHOWN, indirect=["report"])
-def test_world_gives_what_it_expects(report: dict[str, Any], name: str) -> None:
-    assert verdict(report["hosts"][name]) == expected(name)
+@pytest.mark.parametrize(("executor", "name"), SHOWN)
+def test_world_gives_what_it_expects(reports: Callable[[str], dict[str, Any]], executor: str, name: str) -> None:
+    assert verdict(reports(executor)["hosts"][name]) == expected(name)
 
 
-@pytest.mark.parametrize(("report", "name"), SHOWN, indirect=["report"])
-def test_status_is_one_module_run(report: dict[str, Any], name: str) -> None:
-    counters = report["counters"]["hosts"][name]
+@pytest.mark.parametrize(("executor", "name"), SHOWN)
+def test_status_is_one_module_run(reports: Callable[[str], dict[str, Any]], executor: str, name: str) -> None:
+    counters = reports(executor)["counters"]["hosts"][name]
     assert counters["module_runs"] == {"rebootless.patching.windows_signals_info": 1}
     assert counters["requests"] <= 7
     assert counters["restarts"] == 0
