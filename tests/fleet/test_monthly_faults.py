@@ -578,13 +578,13 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Month:
 def second(first: Month, tmp_path_factory: pytest.TempPathFactory) -> Month:
     """The run over what the first left behind, with the faults gone."""
     healthy = {name: healed(row, first.worlds[name]) for name, row in PLAYED.items()}
-    return monthly(tmp_path_factory.mktemp("second"), TABLE, healthy)
+    return monthly(tmp_path_factory.mktemp("second"), PLAYED, healthy)
 
 
 @pytest.fixture(scope="module")
 def third(second: Month, tmp_path_factory: pytest.TempPathFactory) -> Month:
     """And once more."""
-    return monthly(tmp_path_factory.mktemp("third"), TABLE, second.worlds)
+    return monthly(tmp_path_factory.mktemp("third"), PLAYED, second.worlds)
 
 
 @pytest.mark.parametrize("name", PLAYED)
