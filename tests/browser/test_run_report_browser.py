@@ -352,7 +352,8 @@ def test_the_timeline_is_a_table_for_all(rolled: webdriver.Chrome) -> None:
             == 1
         )
         heads = {node["name"]["value"] for node in seen if node["role"]["value"] == "rowheader"}
-        assert {f"{slot['host']} wave {slot['wave']}" for slot in ROLLING["timeline"]["slots"]} <= heads
+        slots = ROLLING["timeline"]["slots"]
+        assert {f"{one['host']} {'canary' if one['canary'] else 'wave ' + str(one['wave'])}" for one in slots} <= heads
 
 
 def test_a_long_timeline_rolls_by_the_keyboard(browser: webdriver.Chrome, tmp_path: Path) -> None:
