@@ -121,6 +121,7 @@ bench-makespan: env-test ## Time of a rolling run beside serial of the same limi
 	$(BIN)/python tests/performance/bench_makespan.py
 
 long: env-test ## Kills, two hundred hosts, two quarters, domains, a part of the campaign, every row of the tables: what CI has no time for
+	$(BIN)/python tools/follow_first_run.py
 	REBOOTLESS_LIMIT=3600 $(PYTEST) -s $(wildcard tests/fleet/long_*.py)
 	REBOOTLESS_LONG=1 tools/sanity $(BIN)/python
 	REBOOTLESS_LONG=1 $(PYTEST) $(SIDE_BY_SIDE) $(shell grep -lE 'import .*(LONG|nearest)' tests/fleet/test_*.py)
