@@ -124,7 +124,7 @@ long: env-test ## Kills, two hundred hosts, two quarters, domains, a part of the
 	$(BIN)/python tools/follow_first_run.py
 	REBOOTLESS_LIMIT=3600 $(PYTEST) -s $(wildcard tests/fleet/long_*.py)
 	REBOOTLESS_LONG=1 tools/sanity $(BIN)/python
-	REBOOTLESS_LONG=1 $(PYTEST) $(SIDE_BY_SIDE) $(shell grep -lE 'import .*(LONG|nearest)' tests/fleet/test_*.py)
+	REBOOTLESS_LONG=1 $(PYTEST) $(SIDE_BY_SIDE) $(shell grep -lwE 'LONG|nearest' tests/fleet/test_*.py)
 
 clean: ## Remove everything generated
 	rm -rf .venv build tests/output mutants rebootless-status rebootless-plan rebootless-run .mypy_cache .ruff_cache .pytest_cache .hypothesis

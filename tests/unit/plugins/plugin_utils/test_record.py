@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import run_rolling as rolling
 from ansible_collections.rebootless.patching.plugins.plugin_utils import record
 from hypothesis import given
 from hypothesis import strategies as st
@@ -572,3 +573,9 @@ def test_run_that_is_not_there_is_told_with_those_that_are(ask: Any) -> None:
     assert str(caught.value) == f"run: 'r99' is not in the record; its last runs are: {known}."
     with pytest.raises(record.RecordError, match=r"its last runs are: none\."):
         ask([], "r99")
+
+
+@pytest.mark.parametrize("name", [rolling.QUIET[0], rolling.SLOW])
+def test_a_decision_comes_back_as_it_was_made(name: str) -> None:
+    """Roles act on what fleet_record gives back, so nothing in a decision may look like a secret."""
+    assert record.plain(rolling.decided(name)) == rolling.decided(name)
