@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from ansible_collections.rebootless.patching.plugins.plugin_utils import fleet_plan, run_data
+from ansible_collections.rebootless.patching.plugins.plugin_utils.drain import STATES
 from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_plan import RUN, named
 from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_spec import DEFAULTS, FleetSpec
 from ansible_collections.rebootless.patching.plugins.plugin_utils.policy_error import PolicyError
@@ -113,17 +114,16 @@ def plan(
     checked = FleetSpec.load(spec)
     given = [{"name": one["name"], "groups": list(groups.get(one["name"], ()))} for one in decisions]
     made = fleet_plan.plan(given, checked, forks)
-    limited = [group for group in made["limits"] if group != RUN]
     whole = {
         "schema": SCHEMA,
         "domain": domain or None,
         "waves": [wave["hosts"] for wave in made["waves"]],
         # Not under an empty key, as plans have it: AWX hands that on as null.
         "most": made["limits"][RUN],
-        "limits": {group: made["limits"][group] for group in limited},
+        "limits": {group: made["limits"][group] for group in checked.groups},
         "budget": checked.failed.of(len(given)),
         **{key: made[key] for key in ("forks_needed", "seconds", "warnings")},
-        "groups": {group: [one["name"] for one in given if group in one["groups"]] for group in limited},
+        "groups": {group: [one["name"] for one in given if group in one["groups"]] for group in checked.groups},
         "hosts": {
             str(one["name"]): {
                 "decision": one["decision"],
@@ -167,18 +167,19 @@ def wave(
         raise PolicyError(f"{named(bad)} ended badly in earlier waves; the plan's budget is {made['budget']}.")
     out = {name for name, one in ended.items() if one["out"]}
     left = {}
+    inside = {RUN: made["hosts"], **made["groups"]}
     for limit, most in {RUN: made["most"], **made["limits"]}.items():
-        mine = sorted(out if limit == RUN else out.intersection(made["groups"][limit]))
+        mine = sorted(out.intersection(inside[limit]))
         left[limit] = most - len(mine)
-        if left[limit] < 1 and (limit == RUN or set(made["groups"][limit]).intersection(members)):
+        if left[limit] < 1 and set(members).intersection(inside[limit]):
             what = f"Of group {limit}" if limit else "Of the plan"
             raise PolicyError(f"{what} {most} may be out, and nobody puts back {named(mine)}.")
     given = dict(FleetSpec.load(spec).given)
     fleet: dict[str, Any] = {key: given[key] for key in ("deadline", "slot_wait", "durations") if key in given}
     per_wave = {**DEFAULTS["budget"], **given.get("budget", {})}["per_wave"]
     fleet["max_unavailable"] = max(1, left[RUN])
-    fleet["groups"] = {limit: {"max_unavailable": max(1, most)} for limit, most in left.items() if limit != RUN}
-    fleet["budget"] = {"failed": made["budget"] - len(bad), "per_wave": per_wave}
+    fleet["groups"] = {group: {"max_unavailable": max(1, left[group])} for group in made["limits"]}
+    fleet["budget"] = {"failed": max(0, made["budget"] - len(bad)), "per_wave": per_wave}
     return {"hosts": members or NOBODY, "fleet": fleet}
 
 
@@ -201,7 +202,7 @@ def documents(artifacts: Mapping[str, Any]) -> Iterator[tuple[int | None, Mappin
     """The results among artifacts with the number of their wave, in the order of waves."""
     found = [(match, unpacked(key, one)) for key, one in artifacts.items() if (match := RESULT.fullmatch(key))]
     told = [(int(match["wave"]) if match["wave"] else None, one) for match, one in found if one is not None]
-    yield from sorted(told, key=lambda one: (one[0] is not None, one[0] or 0))
+    yield from sorted(told, key=lambda one: (one[0] is not None, one[0]))
 
 
 def heard(artifacts: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -230,9 +231,9 @@ def looked(name: str, planned: Mapping[str, Any], look: Mapping[str, Any], seen:
 
     A job that was cancelled leaves no result, and one that was not begun neither: the host itself tells them apart.
     """
-    made = blank(name, "not_started") | {"failed": False, "out": False, "next_step": UNSAID_STEP}
-    if not look or not seen or seen.get("problem") is not None or look.get("state") == "unknown":
-        why = ((seen or {}).get("problem") or {}).get("message") or (look or {}).get("why") or "It was not asked."
+    made = blank(name, "not_started") | {"out": False, "next_step": UNSAID_STEP}
+    if look.get("state") not in STATES or not seen or seen.get("problem") is not None:
+        why = (seen.get("problem") or {}).get("message") or look.get("why") or "It was not asked."
         words = ["No job reported on it, and nobody knows whether it is in service.", str(why)]
         return made | {"outcome": "not_reached", "failed": True, "out": True, "words": words}
     changes = [
@@ -329,14 +330,14 @@ def service_domains(
     twice = [host for host, found in of_host.items() if len(found) > 1]
     if twice:
         raise PolicyError(f"{named(twice)}: in more than one service domain; put each host into one.")
+    members = {name: [host for host in fleet if of_host[host] == [name]] for name in names}
     for group in checked.groups:
-        spans = sorted({of_host[host][0] for host in groups.get(group, ()) if host in of_host})
+        spans = sorted(name for name, mine in members.items() if set(groups.get(group, ())).intersection(mine))
         if len(spans) > 1:
             raise PolicyError(
                 f"rebootless_fleet.groups.{group}: its hosts are in {' and '.join(spans)}, so no domain can hold its limit; "
                 "give each domain a group of its own, or put the group into one."
             )
-    members = {name: [host for host in fleet if of_host[host] == [name]] for name in names}
     return {
         name: {"hosts": mine, "fleet": _part(checked, groups, mine, len(fleet), members)}
         for name, mine in members.items()
