@@ -134,11 +134,13 @@ def read(path: str | Path) -> tuple[list[dict[str, Any]], list[str]]:
     :raises RecordError: the file cannot be read at all
     """
     file = Path(path)
-    with _errors(file, "read"), _opened(file, os.O_RDONLY, fcntl.LOCK_SH) as handle:
-        parts = []
-        while part := os.read(handle, 1 << 20):
-            parts.append(part)
-    return parse(b"".join(parts), str(path))
+    with (
+        _errors(file, "read"),
+        _opened(file, os.O_RDONLY, fcntl.LOCK_SH) as handle,
+        open(handle, "rb", closefd=False) as stream,
+    ):
+        content = stream.read()
+    return parse(content, str(path))
 
 
 def parse(content: bytes, name: str = "the record") -> tuple[list[dict[str, Any]], list[str]]:
@@ -302,10 +304,10 @@ def slot_seconds(path: str | Path) -> dict[str, int]:
             taken[key] = one
         elif one["step"] == "slot_released" and key in taken:
             begun = taken.pop(key)
-            # A time that is none, which nobody but a hand can have written, measures nothing.
-            with suppress(ValueError, TypeError):
-                passed = datetime.fromisoformat(one["at"]) - datetime.fromisoformat(begun["at"])
-                if begun["data"].get("kind") == "restart" and one["data"].get("failed") is False:
+            if begun["data"].get("kind") == "restart" and one["data"].get("failed") is False:
+                # A time that is none, which nobody but a hand can have written, measures nothing.
+                with suppress(ValueError, TypeError):
+                    passed = datetime.fromisoformat(one["at"]) - datetime.fromisoformat(begun["at"])
                     held[key[1]] = max(0, int(passed.total_seconds()))
     return held
 

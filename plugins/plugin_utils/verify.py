@@ -483,12 +483,13 @@ def _state(service: Mapping[str, Any] | None) -> str:
 
 def summary(checks: Sequence[Mapping[str, Any]]) -> str:
     """The verdict in one sentence, with the checks that did not pass."""
-    bad = [one for one in checks if one["ok"] is False] + [one for one in checks if one["ok"] is None]
+    failed = [one for one in checks if one["ok"] is False]
+    unknown = [one for one in checks if one["ok"] is None]
+    bad = [*failed, *unknown]
     if not bad:
         return f"Healthy: {_count(len(checks), 'check')} passed."
-    failed = sum(one["ok"] is False for one in bad)
-    counts = [f"{failed} failed"] if failed else []
-    counts += [f"{len(bad) - failed} without an answer"] if len(bad) > failed else []
+    counts = [f"{len(failed)} failed"] if failed else []
+    counts += [f"{len(unknown)} without an answer"] if unknown else []
     named = [f"{one['kind']} {one['name']}: {one['detail']}" for one in bad[:SHOWN]]
     if len(bad) > SHOWN:
         named.append(f"and {len(bad) - SHOWN} more")

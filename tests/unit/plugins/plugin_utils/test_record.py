@@ -109,6 +109,8 @@ def test_how_long_hosts_held_their_slots(tmp_path: Path) -> None:
     hold("failed later", 10)
     hold("failed later", 99, failed=True, run="r2")
     hold("back in time", -5)
+    record.append(path, line("slot_taken", "no kind told"))
+    record.append(path, line("slot_released", "no kind told", failed=False))
     record.append(path, line("slot_taken", "killed", kind="restart"))
     record.append(path, line("slot_released", "never taken", failed=False))
     record.append(path, line("slot_released", "killed", "r2", failed=False))
@@ -323,6 +325,22 @@ def test_file_that_cannot_be_read_is_an_error_that_names_it(tmp_path: Path) -> N
         record.append(tmp_path / "file" / "record", line())
 
 
+def test_lines_follow_each_other_with_nothing_between(tmp_path: Path) -> None:
+    path = tmp_path / "r"
+    for length in range(4):
+        record.append(path, line(text="x" * length))
+    assert [len(json.loads(one)["data"]["text"]) for one in path.read_bytes().splitlines()] == [0, 1, 2, 3]
+
+
+# A file system that lost its power may have filled the rest with NUL.
+@pytest.mark.parametrize("left", [b'{"schema":1,"run":"r1"', b'{"schema":1\x00\x00\x00', b"{ \t"])
+def test_next_writer_keeps_clear_of_what_a_crash_left(tmp_path: Path, left: bytes) -> None:
+    path = tmp_path / "r"
+    path.write_bytes(left)
+    record.append(path, line())
+    assert record.read(path) == ([line()], [f"{path} line 1: not JSON."])
+
+
 def test_cut_last_line_is_named_and_the_next_writer_keeps_clear_of_it(tmp_path: Path) -> None:
     path = tmp_path / "r"
     record.append(path, line(number=1))
@@ -369,6 +387,18 @@ def test_broken_line_is_named_and_takes_no_other_with_it(broken: bytes, said: st
     entries, problems = record.parse(b"\n".join([good, broken, b"", good, b""]), "r.jsonl")
     assert entries == [line(), line()]
     assert problems == [f"r.jsonl line 2: {said}."]
+
+
+def test_cut_last_line_of_a_long_record_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "r"
+    path.write_bytes((json.dumps(line()).encode() + b"\n") * 1000 + b"{")
+    assert record.read(path) == ([line()] * 1000, [f"{path} line 1001: cut off after 1 bytes."])
+
+
+def test_schema_is_a_number_however_it_is_written() -> None:
+    written = json.dumps(line()).replace('"schema": 1,', '"schema": 1.0,')
+    assert "1.0" in written
+    assert record.parse(written.encode()) == ([line()], [])
 
 
 @given(content=st.binary(max_size=200))
@@ -498,6 +528,9 @@ def test_all_rounds_of_installation_count() -> None:
     found = result(*rounds, ("host_finished", {}))
     assert found["install"]["installed"] == ["a", "b"]
     assert (found["install"]["seconds"], found["words"], found["outcome"]) == (10, ["a.", "b."], "installed")
+    # A later version may tell more.
+    more = result(rounds[0], ("installed", installed("b", a_new_key=1)), ("host_finished", {}))
+    assert more["install"]["installed"] == ["a", "b"]
     alone = result(rounds[0], ("installed", {"outcome": "failed"}), ("host_finished", {}))
     assert (alone["install"], alone["outcome"]) == ({"outcome": "failed"}, "failed")
 
@@ -542,16 +575,16 @@ def test_runs_are_kept_apart_and_hosts_not_begun_are_named() -> None:
     data = {"hosts": ["web2", "web1"], "limit": 1}
     assert record.about(entries, "r1") == {"id": "r1", "started_at": at, "ended_at": None, "data": data}
     assert record.about(entries, "r2") == {"id": "r2", "started_at": at, "ended_at": at, "data": {}}
-    again = [*entries, line("run_started", None, run="r1", limit=2)]
-    assert record.about(again, "r1")["data"] == data
+    again = [*entries, line("run_started", None, run="r1", limit=2) | {"at": "2026-09-20T13:00:00Z"}]
+    assert record.about(again, "r1") == record.about(entries, "r1")
     bare = record.about([line("decided")], "r1")
     assert bare == {"id": "r1", "started_at": None, "ended_at": None, "data": {}}
 
 
 def test_run_begins_with_its_first_start_and_ends_with_its_last_end() -> None:
-    other = line("verified_after", "web1", hosts=["web7"])
-    later = {**line("run_finished", None), "at": "2026-09-20T13:00:00Z"}
-    entries = [other, line("run_finished", None), line("run_started", None, hosts=["web2"]), later]
+    others = [line(step, "web1", hosts=["web7"]) for step in ("announced", "verified_after")]
+    later = {**line("run_finished", None, hosts=["web7"]), "at": "2026-09-20T13:00:00Z"}
+    entries = [*others, line("run_finished", None), line("run_started", None, hosts=["web2"]), later]
     found = record.about(entries, "r1")
     assert (found["ended_at"], found["data"]) == ("2026-09-20T13:00:00Z", {"hosts": ["web2"]})
     assert [one["name"] for one in record.results(entries, "r1")] == ["web1", "web2"]

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ def test_a_record_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
         ([("decided", "app-01", 1), ("installed", "app-01", 2), ("decided", "app-01", 3)], ({"n": 3}, None)),
         ([("decided", "app-01", 1), ("installed", "app-01", 2), ("installed", "app-01", 3)], ({"n": 1}, {"n": 3})),
         ([("decided", "app-01", 1), ("installed", "app-01", 2), ("host_finished", "app-01", 3)], ({"n": 1}, {"n": 2})),
+        ([("decided", "app-01", 1), ("announced", "app-01", 2), ("drained", "app-01", 3)], ({"n": 1}, None)),
         ([("decided", "app-01", 1), ("decided", "web-01", 2), ("installed", "web-01", 3)], ({"n": 1}, None)),
         ([("decided", "zoo-01", 1), ("installed", "zoo-01", 2)], (None, None)),
         ([("decided", "aaa-01", 1), ("installed", "aaa-01", 2)], (None, None)),
@@ -55,11 +56,23 @@ def test_last_decision_and_what_was_installed_by_it(
     assert record.last(path, "app-01") == remembered
 
 
-@pytest.mark.parametrize("taken", [1, 2, 20, 60])
+@pytest.mark.parametrize("between", [("decided", "installing"), ("restarted", "undrained"), ("verified_after",), ()])
+def test_slot_is_held_until_it_is_released_whatever_the_host_does(tmp_path: Path, between: tuple[str, ...]) -> None:
+    path = tmp_path / "record.jsonl"
+    for number, step in enumerate(["slot_taken", *between, "host_finished", "slot_released", "verified_after"]):
+        data = {"slot_taken": {"kind": "restart"}, "slot_released": {"failed": False}}.get(step, {})
+        record.append(path, record.entry("2026-09", step, "app-01", data, NOW + timedelta(seconds=10 * number)))
+    assert record.slot_seconds(path) == {"app-01": 10 * (len(between) + 2)}
+
+
+# After all but `}` and the line feed of it, too, and where a cut line stands before it.
+@pytest.mark.parametrize("cut", [b"", b"{"])
+@pytest.mark.parametrize("taken", [1, 2, 20, 60, -2])
 def test_disk_that_fills_up_anywhere_within_a_line_leaves_nothing_of_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: int, cut: bytes
 ) -> None:
     path = written(tmp_path, ("decided", "app-01", {}))
+    path.write_bytes(path.read_bytes() + cut)
     before = path.read_bytes()
     write = os.write
     rest = [taken]

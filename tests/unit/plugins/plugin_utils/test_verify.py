@@ -391,6 +391,7 @@ def test_a_look_at_a_host_that_is_away() -> None:
         verify.check("port", "443", False, "Connection refused"),
         verify.check("task", "a.yml", False, "T: Connection refused"),
         verify.check("task", "b.yml", True, "passed"),
+        verify.check("url", "http://a", False, "HTTP 503"),
     ]
     found = verify.snapshot(Wanted(services=("SQL",)), "db", answer(service("SQL")), PROBLEM, asked)
     assert found["services"] is None
@@ -400,7 +401,7 @@ def test_a_look_at_a_host_that_is_away() -> None:
         {"kind": "service", "name": "SQL", "ok": None, "detail": "services cannot be read: Connection refused"},
         asked[0],
         {"kind": "task", "name": "a.yml", "ok": None, "detail": "T: Connection refused"},
-        asked[2],
+        *asked[2:],
     ]
     assert asked[1]["ok"] is False
 
@@ -423,9 +424,10 @@ def test_every_other_problem_means_not_reached(kind: str) -> None:
 
 
 def test_looks_and_answers_may_have_been_json() -> None:
-    read = json.loads(json.dumps([answer(service("SQL")), answer(service("SQL", "stopped", "disabled"))]))
-    before, after = (json.loads(json.dumps(verify.snapshot(Wanted(), "db", one, None))) for one in read)
-    verdict = verify.judge(Wanted(), before, after)
+    wanted, web = Wanted(services=("Web",)), service("Web")
+    read = json.loads(json.dumps([answer(service("SQL"), web), answer(service("SQL", "stopped", "disabled"), web)]))
+    before, after = (json.loads(json.dumps(verify.snapshot(wanted, "db", one, None))) for one in read)
+    verdict = verify.judge(wanted, before, after)
     assert bad(verdict["checks"]) == {"service SQL": (False, "stopped, disabled, ran before")}
     assert [one["after"] for one in verdict["changed_since_before"]] == ["stopped, disabled"]
 
@@ -441,6 +443,8 @@ def test_a_malformed_answer_is_unknown() -> None:
     [
         5,
         [1],
+        {"services": {}, "checks": []},
+        {"schema": 0, "services": {}, "checks": []},
         {"schema": 2, "services": {}, "checks": []},
         {"schema": 1, "services": {}},
         {"schema": 1, "services": [], "checks": []},
@@ -640,8 +644,9 @@ def test_summary(answers: list[bool | None], said: str) -> None:
 
 
 def test_summary_names_ten() -> None:
-    checks = [verify.check("port", str(number), False, "x") for number in range(12)]
-    assert verify.summary(checks).endswith("; port 9: x; and 2 more.")
+    checks = [verify.check("port", str(number), False, "x") for number in range(25)]
+    assert verify.summary(checks).endswith("; port 9: x; and 15 more.")
+    assert verify.summary(checks[:11]).endswith("; port 9: x; and 1 more.")
     assert verify.summary(checks[:10]).endswith("; port 8: x; port 9: x.")
 
 
