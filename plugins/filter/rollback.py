@@ -25,7 +25,7 @@ def rollback_agreed(
     except PolicyError as error:
         raise AnsibleFilterError(str(error)) from None
     planned = plan or {"kb": "", "verdict": "unknown"}
-    return rollback_end.agreed(planned, said, collector.moment(now, "now"), int(lead), removed=removed)
+    return rollback_end.agreed(planned, said, collector.moment(now, "now"), lead=int(lead), removed=removed)
 
 
 def rollback_result(

@@ -43,9 +43,7 @@ NEXT_STEPS = {
 }
 
 
-def agreed(
-    planned: Mapping[str, Any], consent: Consent, now: datetime, lead: int = 0, *, removed: bool = False
-) -> dict[str, Any]:
+def agreed(planned: Mapping[str, Any], consent: Consent, now: datetime, *, lead: int, removed: bool) -> dict[str, Any]:
     """`{now, consent, by, why}`: whether the update may be removed now, with the restart that this takes.
 
     The consent has to hold `lead` seconds from `now`, when the host goes down; `removed` is asked of the restart alone.

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.rebootless.patching.plugins.plugin_utils import decide, exposure, offers
 from ansible_collections.rebootless.patching.plugins.plugin_utils.policy import CATEGORIES, Policy
+from ansible_collections.rebootless.patching.plugins.plugin_utils.releases import ReleaseTable, shipped
 from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import UNKNOWN
 from decide_cases import (
     AUGUST,
@@ -286,6 +287,18 @@ def test_what_came_out_between_counts_where_it_could_have_been_taken(vbs: int, k
 
 
 @pytest.mark.parametrize(
+    ("number", "since"), [("26100.9000", "2025-12-30"), ("26100.32229", "2025-12-30"), ("26100.40000", "2026-01-13")]
+)
+def test_an_update_brings_no_earlier_one_of_a_higher_build(number: str, since: str) -> None:
+    own = {"date": "2025-12-30", "kb": "KB9900001", "build": number, "type": "oob_hotpatch", "confidence": "secondary"}
+    more = [{"product": "windows_server_2025", "restart": False, "source": "a test", "note": None, **own}]
+    table = ReleaseTable.load(shipped(), {"schema": 1, "compiled": "2026-11-22", "releases": more})
+    raw = host({"build": build("26100.7392"), "hotfixes": kbs("KB5072014")}, offer("KB5073379"))
+    made = decide.decide("host", raw, table, Policy.load(), at("2026-01-14"))
+    assert only(made)["missing_since"] == f"{since}T17:00:00Z"
+
+
+@pytest.mark.parametrize(
     ("wait", "limit", "said"),
     [
         ("14d", "2026-07-28T17:00:00Z", False),
@@ -340,6 +353,7 @@ def test_what_may_be_installed_without_waiting_has_no_limit(choice: str) -> None
     ("span", "words"),
     [
         (timedelta(days=1), "1 day"),
+        (timedelta(days=2), "2 days"),
         (timedelta(days=14), "14 days"),
         (timedelta(hours=12), "12 hours"),
         (timedelta(minutes=90), "1.5 hours"),
@@ -390,6 +404,14 @@ def test_an_update_itself_is_remembered_when_its_deployment_changes() -> None:
     assert august_after(AUGUST, remembered)["missing_since"] == "2026-08-01T00:00:00Z"
     later = {NET_AUGUST["id"]: {"since": "2026-09-01T00:00:00Z", "kbs": []}}
     assert august_after(AUGUST, later)["missing_since"] == "2026-08-11T17:00:00Z"
+
+
+def test_what_says_no_day_is_counted_from_what_is_remembered() -> None:
+    raw = host(AUGUST, {**NET_AUGUST, "released": None})
+    remembered = {NET_AUGUST["id"]: {"since": "2026-08-01T00:00:00Z", "kbs": []}}
+    one = only(decide.decide("host", raw, TABLE, Policy.load({}), AUGUST_NOW, remembered=remembered))
+    assert (one["released"], one["missing_since"]) == (None, "2026-08-01T00:00:00Z")
+    assert one["why"][0].startswith("Part of it has been missing since 2026-08-01 00:00 UTC, may wait 95 days")
 
 
 @pytest.mark.parametrize(

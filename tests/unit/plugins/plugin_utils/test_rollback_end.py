@@ -53,6 +53,11 @@ def after(**changes: object) -> dict[str, Any]:
     return host(**{"boot": LATER, "build": BASELINE, "kbs": ["KB5099536"], "package": "absent", **changes})
 
 
+def agreed(planned: dict[str, Any], said: object, *, lead: int = 0, removed: bool = False) -> dict[str, Any]:
+    """What a consent means for a plan, now."""
+    return rollback_end.agreed(planned, Consent.load(said), NOW, lead=lead, removed=removed)
+
+
 # --- consent ---------------------------------------------------------------------------------------------------------
 
 NOBODY = "nobody has said yes or no to that"
@@ -72,36 +77,31 @@ SAID = [
 @pytest.mark.parametrize(("verdict", "said", "now", "why"), SAID)
 def test_nothing_is_removed_without_a_yes(verdict: str, said: bool | None, now: bool, why: str) -> None:
     expected = {"now": now, "consent": said, "by": None, "why": why}
-    assert rollback_end.agreed(plan(verdict), Consent.load(said), NOW) == expected
+    assert agreed(plan(verdict), said) == expected
 
 
 def test_a_consent_that_has_expired_is_none() -> None:
     given = {"agreed": True, "ticket": "CHG1", "expires": "2026-09-20T11:00:00Z"}
-    agreed = rollback_end.agreed(plan(), Consent.load(given), NOW)
-    assert (agreed["now"], agreed["consent"]) == (False, False)
-    assert agreed["by"] == {"ticket": "CHG1", "approver": None, "expires": "2026-09-20T11:00:00Z"}
-    assert agreed["why"].endswith(
+    asked = agreed(plan(), given)
+    assert (asked["now"], asked["consent"]) == (False, False)
+    assert asked["by"] == {"ticket": "CHG1", "approver": None, "expires": "2026-09-20T11:00:00Z"}
+    assert asked["why"].endswith(
         "that is not agreed to. The consent (CHG1) expired at 2026-09-20 11:00 UTC and counts as no."
     )
     # Where nothing is to be agreed to, nobody asks.
-    assert rollback_end.agreed(plan("blocked"), Consent.load(given), NOW)["why"] == ""
+    assert agreed(plan("blocked"), given)["why"] == ""
 
 
 # --- the host --------------------------------------------------------------------------------------------------------
 
 
 def test_a_consent_has_to_hold_until_the_host_goes_down() -> None:
-    consent = Consent.load({"agreed": True, "expires": "2026-09-20T12:01:00Z"})
-    assert [rollback_end.agreed(plan(), consent, NOW, lead)["now"] for lead in (0, 59, 60, 61)] == [
-        True,
-        True,
-        False,
-        False,
-    ]
+    given = {"agreed": True, "expires": "2026-09-20T12:01:00Z"}
+    assert [agreed(plan(), given, lead=lead)["now"] for lead in (0, 59, 60, 61)] == [True, True, False, False]
 
 
 def test_after_the_removal_the_restart_alone_is_asked_for() -> None:
-    asked = rollback_end.agreed(plan(), Consent.load(False), NOW, removed=True)
+    asked = agreed(plan(), False, removed=True)
     assert asked["why"] == f"The host was not restarted: taking {KB} off restarts the host, and that is not agreed to."
 
 

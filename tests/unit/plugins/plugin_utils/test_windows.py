@@ -384,6 +384,7 @@ def test_the_windows_of_one_entry_that_touch_a_time() -> None:
     second = timedelta(seconds=1)
     first, last = at("2026-09-20T02:00"), at("2026-09-20T22:00")
     assert list(recurring.windows(first, last - second)) == []
+    assert list(recurring.windows(first + second, last - second)) == []
     assert [spans(found) for found in recurring.windows(first, last)] == ["2026-09-20T22:00/2026-09-21T02:00"]
     assert [spans(found) for found in recurring.windows(first - second, last - second)] == [
         "2026-09-19T22:00/2026-09-20T02:00"
@@ -766,6 +767,7 @@ def test_dateutil_is_missed_when_it_is_not_there(monkeypatch: pytest.MonkeyPatch
         ({"from": "1999-12-31"}, f".from is '1999-12-31'; {A_DAY}"),
         ({"to": "3000-01-01"}, f".to is '3000-01-01'; {A_DAY}"),
         ({"to": "9999-12-31"}, f".to is '9999-12-31'; {A_DAY}"),
+        ({"to": "2026-12-01"}, ".to is '2026-12-01'; an end after blackouts[1].from (2026-12-20) is expected."),
         ({"to": "2026-12-19"}, ".to is '2026-12-19'; an end after blackouts[1].from (2026-12-20) is expected."),
         (
             {"to": "2026-12-20T00:00:00Z"},
