@@ -151,7 +151,7 @@ def test_a_wrong_fleet_ends_the_run_before_any_host_is_asked(on_fleet: Callable[
 @pytest.mark.parametrize("seed", [20261125])
 def test_killed_at_random_and_run_again(on_fleet: Callable[..., Run], tmp_path: Path, seed: int) -> None:
     """No host restarts twice for its baseline, none is left out unsaid, and the limits hold all the while."""
-    worlds, groups = fleet(web=[1, 2, 1, 1], sql=[2, 1])
+    worlds, groups = fleet(web=[1, 2, 1], sql=[2])
     spec = {"groups": {"web": {"max_unavailable": 2}, "sql": {"max_unavailable": 1}}}
     words = killed(command(tmp_path / "run", rebootless_fleet=spec), tmp_path / "run", seed, 3)
     rolled = roll(on_fleet, tmp_path, worlds, words, groups)
@@ -200,7 +200,7 @@ def test_a_host_that_stays_out_is_said_counted_and_taken_over(on_fleet: Callable
 
 
 def test_two_runs_at_once_keep_the_limits_together(on_fleet: Callable[..., Run], tmp_path: Path) -> None:
-    worlds, groups = fleet(web=[2, 2, 2], sql=[1, 1])
+    worlds, groups = fleet(web=[2, 2], sql=[1, 1])
     spec = {"groups": {"web": {"max_unavailable": 1}, "sql": {"max_unavailable": 1}}}
     runs = [command(tmp_path / "run", rebootless_fleet=spec, rebootless_run=name) for name in ("one", "two")]
     rolled = roll(on_fleet, tmp_path, worlds, together(*runs), groups)
