@@ -39,6 +39,10 @@ Record = dict[str, Any]
 Key = tuple[str, str, str]
 # What a calendar states, one of them for each month of a product.
 CALENDAR_TYPES = BASELINES | {"hotpatch"}
+# What a page shows in its release history only.
+HISTORY_TYPES = frozenset({"ordinary", "oob_lcu"})
+# Of each of these sorts a product has one update in a month.
+ONE_A_MONTH = (CALENDAR_TYPES, frozenset({"ordinary"}))
 # How sure a record is; a page that confirms a record raises it.
 TRUST = ("secondary", "derived", "vendor_page", "calendar")
 ACCEPT = re.compile(rf"({'|'.join(PRODUCTS)})/[^/\s]+/[^/\s]+")
@@ -93,7 +97,7 @@ class _Merger:
             (record["product"], record["month"]): dict(record) for record in table.get("planned", [])
         }
         self.accept = set(accept)
-        self.used: set[str] = set()
+        self.unused = set(accept)
         self.added: dict[Key, Record] = {}
         self.updated: dict[Key, dict[str, Any]] = {}
         self.planned_changed: list[dict[str, Any]] = []
@@ -137,7 +141,7 @@ class _Merger:
     @staticmethod
     def made(row: Row, page: Page) -> Record:
         """The record that a row of a page would be."""
-        inside = row.type in CALENDAR_TYPES or row.type == "oob_hotpatch"
+        inside = row.type not in HISTORY_TYPES
         section = "hotpatch calendar" if inside else "release history"
         return {
             "product": row.product,
@@ -159,7 +163,7 @@ class _Merger:
             return
         differing = [name for name in ("date", "type") if known[name] != made[name]]
         # Only the calendar states whether an update restarts.
-        stated = made["confidence"] == "calendar" and None not in (known.get("restart"), made["restart"])
+        stated = row.type not in HISTORY_TYPES and None not in (known.get("restart"), made["restart"])
         if stated and known["restart"] != made["restart"]:
             differing.append("restart")
         if differing:
@@ -214,9 +218,7 @@ class _Merger:
             return True
         if month_of(record) != month_of(made):
             return False
-        if made["type"] in CALENDAR_TYPES:
-            return record["type"] in CALENDAR_TYPES
-        return bool(made["type"] == record["type"] == "ordinary")
+        return any(made["type"] in sort and record["type"] in sort for sort in ONE_A_MONTH)
 
     def vanished(self, records: Sequence[Record], page: Page, first: date | None) -> None:
         """Miss the records of a product that the page should show and does not."""
@@ -224,11 +226,7 @@ class _Merger:
             key, kind, day = key_of(record), record["type"], date.fromisoformat(record["date"])
             reach = page.reach.get(key[0])
             calendar_row = kind in CALENDAR_TYPES and first is not None and day >= first
-            history_row = (
-                kind in ("ordinary", "oob_lcu")
-                and None not in (first, reach)
-                and day >= max(first or day, reach or day)
-            )
+            history_row = kind in HISTORY_TYPES and first is not None and reach is not None and day >= max(first, reach)
             if not (calendar_row or history_row) or key in self.here or key in self.replaced:
                 continue
             section = "hotpatch calendar" if calendar_row else "release history"
@@ -314,7 +312,7 @@ class _Merger:
     def doubt(self, finding: Finding) -> bool:
         """Keep a contradiction; False when a person has accepted it."""
         if finding.id in self.accept:
-            self.used.add(finding.id)
+            self.unused.discard(finding.id)
             self.notes.append(f"Accepted: {finding.message}")
             return False
         self.contradictions[finding.id, finding.message] = finding
@@ -348,7 +346,7 @@ def merge(
         merger.page(page)
     for document in documents:
         merger.document(document, now)
-    for word in sorted(merger.accept - merger.used):
+    for word in sorted(merger.unused):
         merger.notes.append(f"accept: {word} contradicts nothing any more and can be left out.")
 
     result = dict(table)
@@ -383,10 +381,12 @@ def freshness(table: ReleaseTable, now: datetime) -> dict[str, Any]:
     `{newest_release, newest_patch_tuesday, outdated, missing: [products]}`; days are ISO dates. A product is missing when
     the table has neither a baseline nor a hotpatch of that day; updates out of band do not count.
     """
-    first = date(now.year - 1, 12, 31) if now.month > 1 else date(now.year - 1, 11, 30)
-    newest = list(calendar.patch_tuesdays(first, now))[-1]
+    newest = calendar.patch_tuesday(now.year, now.month)
+    if not calendar.released(newest, now):
+        month_before = now - timedelta(days=now.day)
+        newest = calendar.patch_tuesday(month_before.year, month_before.month)
     products = {release.product for release in table.releases}
-    missing = sorted(name for name in products if any(table.unknown_months(name, now, newest - timedelta(days=1))))
+    missing = sorted(name for name in products if any(table.unknown_months(name, now, newest - date.resolution)))
     return {
         "newest_release": table.about()["newest"],
         "newest_patch_tuesday": newest.isoformat(),

@@ -350,9 +350,17 @@ def test_released_record_that_changed_needs_a_person(
     assert any(note.startswith("Accepted: ") for note in merged.notes)
 
 
-def test_history_does_not_speak_about_restarts() -> None:
-    start = table(*ALL[:2], ORDINARY | {"restart": False}, UNPLANNED, OUT_OF_BAND | {"restart": True})
-    assert not run(start, server(*ALL)).changed
+@pytest.mark.parametrize(
+    ("known", "stated"), [(BASELINE, True), (HOTPATCH, False), (UNPLANNED, True), (ORDINARY, None), (OUT_OF_BAND, None)]
+)
+@pytest.mark.parametrize("told", [True, False])
+def test_only_the_calendar_contradicts_what_the_table_says_of_a_restart(
+    known: Record, stated: bool | None, told: bool
+) -> None:
+    merged = run(table(*[one for one in ALL if one is not known], known | {"restart": told}), server(*ALL))
+    found = [finding.message.rpartition(" has ")[2] for finding in merged.contradictions]
+    assert found == ([] if stated in (None, told) else [f"restart {stated} (the table: {told})."])
+    assert not merged.changed
 
 
 @pytest.mark.parametrize(
