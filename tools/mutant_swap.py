@@ -13,14 +13,16 @@ from __future__ import annotations
 import bisect
 import collections
 import difflib
+import functools
 import gc
 import itertools
+import mmap
 import os
 import pickle
 import signal
 import sys
 import time
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import TypeVar
@@ -83,12 +85,15 @@ class Reach:
                 self._by_line[line].append(test)
         self._lines = sorted(self._by_line)
 
-    def tests(self, lines: set[int]) -> list[int]:
-        """Those that reach one of the lines or, as a statement's later lines have no event of their own, the one before."""
+    def tests(self, lines: set[int], noticed: Mapping[int, int]) -> list[int]:
+        """Those that reach one of the lines or, as a statement's later lines have no event of their own, the one before.
+
+        First the quick ones that have noticed many mutants.
+        """
         place = bisect.bisect_left(self._lines, min(lines))
         near = lines | set(self._lines[place - 1 : place])
         found = {test for line in near for test in self._by_line.get(line, ())}
-        return sorted(found, key=self.seconds.__getitem__)
+        return sorted(found, key=lambda test: self.seconds[test] / (1 + noticed.get(test, 0)))
 
 
 class Trial:
@@ -98,6 +103,9 @@ class Trial:
         self._path, self._codes, self._workers = path, codes, workers
         self.outcomes = [NOT_JUDGED] * len(codes)
         self.ended = False
+        # Which test noticed a mutant, told by the process that tried it; and how many each has.
+        self._told = mmap.mmap(-1, 4 * max(1, len(codes)))
+        self._noticed: collections.Counter[int] = collections.Counter()
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Find the reach of each test, then try each mutant."""
@@ -114,12 +122,13 @@ class Trial:
                 pairs = [(one, after) for key, after in swaps(original, mutated) for one in functions.get(key, [])]
             except ValueError:
                 continue
-            tests = reach.tests(changed_lines(source, code))
+            tests = reach.tests(changed_lines(source, code), self._noticed)
             if not pairs or not tests:
                 continue
             if len(running) == self._workers:
                 self._wait(running)
-            running[_start(session, pairs, [(session.items[test], reach.seconds[test]) for test in tests])] = number
+            order = [(session.items[test], reach.seconds[test]) for test in tests]
+            running[_start(session, pairs, order, functools.partial(self._tell, number, tests))] = number
         while running:
             self._wait(running)
         self.ended = True
@@ -129,7 +138,7 @@ class Trial:
     def _sound(session: pytest.Session, reach: Reach) -> None:
         """In this order, too, the tests are green without any mutant: else each mutant would count as noticed."""
         order = sorted(range(len(session.items)), key=reach.seconds.__getitem__)
-        child = _start(session, [], [(session.items[test], reach.seconds[test]) for test in order])
+        child = _start(session, [], [(session.items[test], reach.seconds[test]) for test in order], lambda _place: None)
         if os.waitpid(child, 0)[1]:
             raise RuntimeError("the tests fail or hang without any mutant when the quickest is run first")
 
@@ -140,6 +149,10 @@ class Trial:
             self.outcomes[number] = TIMED_OUT
         elif os.WIFEXITED(status) and os.WEXITSTATUS(status) == 1:
             self.outcomes[number] = NOTICED
+            self._noticed[int.from_bytes(self._told[4 * number : 4 * number + 4], "big")] += 1
+
+    def _tell(self, number: int, tests: Sequence[int], place: int) -> None:
+        self._told[4 * number : 4 * number + 4] = tests[place].to_bytes(4, "big")
 
 
 def _live_functions(path: Path) -> dict[Key, list[FunctionType]]:
@@ -173,9 +186,12 @@ def _runs(session: pytest.Session, names: Container[str]) -> list[tuple[float, s
 
 
 def _start(
-    session: pytest.Session, pairs: Sequence[tuple[FunctionType, CodeType]], items: list[tuple[pytest.Item, float]]
+    session: pytest.Session,
+    pairs: Sequence[tuple[FunctionType, CodeType]],
+    items: Sequence[tuple[pytest.Item, float]],
+    tell: Callable[[int], None],
 ) -> int:
-    """Fork a process that ends with 1 where a test fails on the mutant."""
+    """Fork a process that ends with 1 where a test fails on the mutant, and tells the place of that test."""
     child = os.fork()
     if child:
         return child
@@ -184,10 +200,12 @@ def _start(
     try:
         for function, code in pairs:
             function.__code__ = code
-        for (item, seconds), after in zip(items, [*(item for item, _seconds in items[1:]), None], strict=True):
+        following = [*(item for item, _seconds in items[1:]), None]
+        for place, ((item, seconds), after) in enumerate(zip(items, following, strict=True)):
             signal.setitimer(signal.ITIMER_PROF, 2 + 10 * seconds)
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
             if session.testsfailed:
+                tell(place)
                 status = 1
                 break
     finally:
