@@ -31,7 +31,11 @@ def patch_tuesdays(after: date, now: datetime) -> Iterator[date]:
             return
         if day > after:
             yield day
-        year, month = (year + 1, 1) if month == 12 else (year, month + 1)
+        year, month = _month_after(year, month)
+
+
+def _month_after(year: int, month: int) -> tuple[int, int]:
+    return (year + 1, 1) if month == 12 else (year, month + 1)
 
 
 def release_moment(day: date) -> datetime:
@@ -44,5 +48,4 @@ def next_patch_tuesday(after: date) -> date:
     here = patch_tuesday(after.year, after.month)
     if here > after:
         return here
-    year, month = (after.year + 1, 1) if after.month == 12 else (after.year, after.month + 1)
-    return patch_tuesday(year, month)
+    return patch_tuesday(*_month_after(after.year, after.month))

@@ -41,7 +41,7 @@ ANSWERS = {
 def _in_effect(case: Case, one: Ruling) -> bool:
     """Done is what the build says, not what is still offered (KB5068966 was offered again on every scan)."""
     build, kbs = case.host["build"], case.signals.kbs()
-    if one.row is None or build is None or revision(build)[0] != revision(one.row.build)[0]:
+    if one.row is None or build is None:
         return False
     listed = not isinstance(kbs, Unknown) and one.row.kb in kbs
     if revision(build) > revision(one.row.build) or (build == one.row.build and listed):
@@ -386,9 +386,7 @@ def _decision(rulings: Collection[Ruling], restart: Restart) -> str:
 
 def _summary(rulings: Collection[Ruling], restart: Restart) -> str:
     def names(what: str) -> str:
-        return ", ".join(
-            one.offer.label for one in rulings if one.decision == what and (what != "blocked" or one.wanted)
-        )
+        return ", ".join(one.offer.label for one in rulings if one.decision == what and one.wanted)
 
     parts = []
     if names("install"):

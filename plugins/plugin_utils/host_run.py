@@ -160,11 +160,11 @@ def _outcome(
         )
     if failure:
         return "failed", True, failure
-    if restart and restart.get("done", False) is None:
+    if restart and restart["done"] is None:
         return "failed", True, "Nobody has seen the host come back from its restart."
     if done == "check_mode":
         return "check_mode", False, ""
-    if restart and restart.get("done"):
+    if restart and restart["done"]:
         return "restarted", False, ""
     if decision["decision"] == "unknown":
         return "unknown", True, decision["summary"]
@@ -271,9 +271,11 @@ def stays_out(verify: Mapping[str, Any] | None, rounds: Sequence[Mapping[str, An
 
 def together(installs: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     """One result of all installations: each update as it ended last, the proof from the first moment to the last."""
-    if len(installs) < 2:
-        return dict(installs[0]) if installs else None
+    if not installs:
+        return None
     last = installs[-1]
+    if len(installs) < 2:
+        return dict(last)
     updates = {update["id"]: update for one in installs for update in one["updates"]}
     made = {**last, **installing.told(list(updates.values()))}
     if not last["updates"] and last["outcome"] in BAD_INSTALL:
@@ -308,7 +310,7 @@ def baseline(
     `decision` is the last one, `untouched` is why nothing was done, when it was not the preflight. `out`: the host is or
     may be out of service now.
     """
-    if preflight and preflight["go_on"] is False:
+    if preflight and not preflight["go_on"]:
         untouched = f"The preflight stops it: {preflight['why']}"
     installs = [one["install"] for one in rounds if one["install"]]
     restarts = [one["restart"] for one in rounds if one["restart"]]

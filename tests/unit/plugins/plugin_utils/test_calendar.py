@@ -65,6 +65,7 @@ def test_end_of_the_calendar() -> None:
         ("2026-11-30", "2026-12-08"),
         ("2026-12-08", "2027-01-12"),
         ("2026-12-31", "2027-01-12"),
+        ("2027-12-31", "2028-01-11"),
     ],
 )
 def test_next_patch_tuesday(after: str, day: str) -> None:

@@ -392,6 +392,9 @@ def test_restart_before_anything_installs() -> None:
     assert (one["decision"], one["code"]) == ("blocked", "restart_pending")
     assert one["why"] == ["Nothing installs before a restart. The update agent installs nothing more before a restart."]
     assert (made["decision"], made["restart"]["due"]) == ("blocked", True)
+    both = judge(host(AUGUST, HOT, agent_reboot_before_install=True, agent_reboot_required=True), AUGUST_NOW)
+    assert len([reason for reason in both["pending"]["reasons"] if reason["blocks_updates"]]) == 2
+    assert only(both)["why"] == [f"Nothing installs before a restart. {both['pending']['reasons'][0]['detail']}"]
 
 
 def test_pending_restart_that_blocks_nothing() -> None:
@@ -430,8 +433,10 @@ def test_disk(disk: object, policy: dict[str, object], code: str) -> None:
 
 
 def test_disk_in_words() -> None:
-    one = only(judge(host(AUGUST, HOT, system_disk={"free_bytes": 3 * GB // 2}), AUGUST_NOW))
-    assert one["why"] == ["1.5 GB free on the system disk, the policy wants 5.0 GB."]
+    raw = host(AUGUST, HOT, system_disk={"free_bytes": 3 * GB // 2})
+    assert only(judge(raw, AUGUST_NOW))["why"] == ["1.5 GB free on the system disk, the policy wants 5.0 GB."]
+    one = only(judge(raw, AUGUST_NOW, min_free_disk="2560MB"))
+    assert one["why"] == ["1.5 GB free on the system disk, the policy wants 2.5 GB."]
 
 
 # Order of the rules: what each pair of them decides when both apply.
@@ -576,6 +581,17 @@ def test_emergency_that_does_not_restart_is_installed_under_a_hold() -> None:
     assert (only(made)["code"], made["install"]) == ("no_restart", [HOT["id"]])
 
 
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [("emergency", "The policy names KB5120228 an emergency"), ("hold_kbs", "The policy holds KB5120228.")],
+)
+def test_of_several_that_the_policy_names_the_lowest_is_told(policy: str, words: str) -> None:
+    both = {**HOT, "kbs": ["KB5120999", AUGUST_KB]}
+    made = august(both, **{policy: ["KB5120999", AUGUST_KB]})
+    assert only(made)["why"][0].startswith(words)
+    assert made["schema"] == 1
+
+
 # Already in effect
 
 
@@ -586,6 +602,8 @@ def test_emergency_that_does_not_restart_is_installed_under_a_hold() -> None:
         ("26200.7093", ("KB5066835", "KB5072753"), "blocked", "already_in_effect"),
         ("26200.7092", ("KB5066835",), "install", "no_restart"),
         ("26200.6899", ("KB5066835", "KB5068966"), "install", "no_restart"),
+        # 899 is below 7092, whatever the alphabet says.
+        ("26200.899", ("KB5066835", "KB5068966"), "install", "no_restart"),
     ],
 )
 def test_reoffered(running: str, installed: tuple[str, ...], decision: str, code: str) -> None:

@@ -342,6 +342,14 @@ def test_blocked_update_keeps_its_limit_and_restarts_nothing() -> None:
     assert made["decision"] == "blocked"
 
 
+@pytest.mark.parametrize(
+    ("released", "waited"),
+    [("2026-08-12T11:59:50Z", 10), ("2026-08-12T12:00:00Z", 0), ("2026-08-12T13:00:00Z", 0)],
+)
+def test_nothing_has_waited_less_than_no_time(released: str, waited: int) -> None:
+    assert only(august(offer("KB9800001", released=released)))["waited"] == waited
+
+
 @pytest.mark.parametrize("choice", ["any", "in_window"])
 def test_what_may_be_installed_without_waiting_has_no_limit(choice: str) -> None:
     made = august(offer("KB9800001"), windows=[SUNDAYS], possible=choice)
@@ -445,7 +453,7 @@ def test_no_number_is_made_up(code: object) -> None:
     ("warnings", "words"),
     [
         ([], []),
-        ([-2145107924, 0x80240438], ["the search ended with warnings (0x8024402C, 0x80240438)"]),
+        ([-2145107924, 0x80240017], ["the search ended with warnings (0x8024402C, 0x80240017)"]),
         (["x"], []),
         (5, []),
     ],

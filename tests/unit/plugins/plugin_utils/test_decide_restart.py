@@ -199,6 +199,13 @@ WINDOW_WORDS = "The window for it: 2026-08-09 22:00 UTC to 2026-08-10 02:00 UTC.
         ),
         (
             AT_NOON,
+            "2026-08-09T21:00:00Z",
+            False,
+            True,
+            " The consent expires at 2026-08-09 21:00 UTC, before that window opens.",
+        ),
+        (
+            AT_NOON,
             "2026-08-09T12:00:00Z",
             False,
             False,
@@ -234,6 +241,12 @@ def test_refused_consent_keeps_its_ticket() -> None:
     made = july(Consent.load({"agreed": False, "ticket": "CHG-2"}), IN_WINDOW, windows=[SUNDAYS])
     assert (made["restart"]["now"], made["restart"]["consent"]) == (False, False)
     assert made["restart"]["consent_by"] == {"ticket": "CHG-2", "approver": None, "expires": None}
+
+
+def test_a_longer_window_that_is_open_beside_the_right_one_will_do() -> None:
+    made = july(True, IN_WINDOW, windows=[SUNDAYS, {**SUNDAYS, "duration": "48h"}])
+    assert made["restart"]["window"]["end"] == "2026-08-10T02:00:00Z"
+    assert (made["window"]["current"]["end"], made["restart"]["now"]) == ("2026-08-11T22:00:00Z", True)
 
 
 def test_overdue_in_any_window() -> None:
@@ -336,6 +349,8 @@ def test_unplaced_update_goes_along_only_when_its_own_limit_forces_it() -> None:
     assert (made["restart"]["now"], made["install"], made["put_off"]) == (True, [], [stranger["id"]])
     windows = judge(raw, at("2026-08-16 23:00"), True, windows=[SUNDAYS])
     assert (windows["restart"]["now"], windows["install"], windows["put_off"]) == (True, [], [stranger["id"]])
+    unread = host(AUGUST, {**stranger, "reboot_behaviour": None}, cbs_reboot_pending=True)
+    assert judge(unread, at("2026-08-16 23:00"), True, windows=[SUNDAYS])["put_off"] == [stranger["id"]]
     maybe = host(AUGUST, {**stranger, "reboot_behaviour": CAN_REQUEST}, cbs_reboot_pending=True)
     assert judge(maybe, at("2026-08-16 23:00"), True, windows=[SUNDAYS])["install"] == [stranger["id"]]
 

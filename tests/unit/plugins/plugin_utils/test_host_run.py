@@ -131,6 +131,13 @@ def test_a_consent_holds_until_the_host_goes_down(lead: int, may: bool) -> None:
     assert host_run.restart_agreed(decided, WAITING, NOW, lead) == (may, why)
 
 
+def test_a_consent_is_over_at_its_end_without_a_warning_too() -> None:
+    decided = agreed(restart={"consent_by": {"expires": WINDOW["start"]}, "window": None})
+    end = datetime(2026, 9, 20, 22, tzinfo=UTC)
+    ends = [host_run.restart_agreed(decided, WAITING, end + timedelta(seconds=shift)).now for shift in (-1, 0, 1)]
+    assert ends == [True, False, False]
+
+
 @pytest.mark.parametrize("expires", ["soon", "2026", 7, ["2026-09-13T00:00:00Z"]])
 def test_an_end_of_the_consent_that_cannot_be_read_is_none_to_rely_on(expires: Any) -> None:
     decided = agreed(restart={"consent_by": {"expires": expires}, "window": None})
@@ -171,6 +178,9 @@ def test_nothing_restarts_without_consent_window_and_an_ended_installation(
     [
         (True, "It is agreed to: run again in its window, when nothing keeps the host from it."),
         (False, "Agree to the restart (consent: true) for its window."),
+        # Only true is a yes.
+        ("true", "Agree to the restart (consent: true) for its window."),
+        (1, "Agree to the restart (consent: true) for its window."),
         (None, "Agree to the restart (consent: true) for its window, or say false to have it reported only."),
     ],
 )
@@ -178,6 +188,23 @@ def test_nobody_is_asked_to_agree_to_what_is_agreed_to(consent: Any, step: str) 
     due = decision(restart={"due": True, "why": "KB1 must be in effect.", "consent": consent})
     made = host_run.result("web1", due)
     assert (made["outcome"], made["next_step"]) == ("restart_due", step)
+
+
+@pytest.mark.parametrize(
+    ("word", "given_too", "outcome"),
+    [
+        ("blocked", {}, "blocked"),
+        ("nothing", {"failure": "Boom."}, "failed"),
+        ("nothing", {"install": installed()}, "installed"),
+        ("nothing", {"verify": {"after": {"healthy": False}}}, "verify_failed"),
+        ("unknown", {}, "unknown"),
+    ],
+)
+def test_an_agreed_restart_is_not_what_to_do_about_anything_else(
+    word: str, given_too: dict[str, Any], outcome: str
+) -> None:
+    made = host_run.result("web1", decision(word, restart={"consent": True}), **given_too)
+    assert (made["outcome"], made["next_step"]) == (outcome, host_run.NEXT_STEPS.get(outcome))
 
 
 # --- the one word ----------------------------------------------------------------------------------------------------
@@ -395,6 +422,26 @@ AHEAD: list[tuple[dict[str, Any], int, int, list[str]]] = [
         1,
         [PENDING_FIRST, "KB1, Title: left for another run, because one round is allowed."],
     ),
+    (
+        offering(STUCK, restart_required="yes"),
+        3,
+        2,
+        [PENDING_FIRST, "KB1: decided on after it; what restarts then costs a second restart."],
+    ),
+    # What is kept from being installed by something else is not waited for.
+    *(
+        (offering(offer("1", word, code=code)), 2, 1, ["One restart for what waits for it already."])
+        for word, code in (
+            ("blocked", "agent_busy"),
+            ("blocked", "held_kb"),
+            ("refuse", "off_track"),
+            ("put_off", "waits_for_window"),
+        )
+    ),
+    *(
+        (offering(offer("1"), offer("2", word)), 2, 1, ["One restart for KB1."])
+        for word in ("blocked", "put_off", "refuse")
+    ),
     (offering(offer("1"), restart={"now": False}), 2, 0, []),
     (offering(offer("1"), restart={"now": 1}), 2, 0, []),
 ]
@@ -441,8 +488,23 @@ def test_another_round_installs_only_what_is_new() -> None:
     assert (made.go, made.failure) == (True, None)
     assert made.decision == {**after, "install": ["3", "4"]}
     assert made.decision["restart"]["now"] is True
-    assert host_run.next_round(after, rounds, 1).go is False
-    assert host_run.next_round(after, [*rounds, one_round(None)], 2).go is False
+
+
+@pytest.mark.parametrize(
+    ("before", "most", "go"), [(1, 1, False), (1, 2, True), (2, 2, False), (2, 3, True), (3, 2, False), (3, 1, False)]
+)
+def test_no_more_rounds_than_are_allowed(before: int, most: int, go: bool) -> None:
+    made = host_run.next_round(offering(offer("1")), [one_round(None)] * before, most)
+    assert (made.go, made.decision["install"]) == (go, ["1"])
+
+
+@pytest.mark.parametrize(
+    ("result", "again"),
+    [("failed", ["1"]), ("installed", []), ("left_out", ["1"]), ("still_installing", ["1"]), ("unknown", ["1"])],
+)
+def test_what_was_not_installed_is_tried_once_more(result: str, again: list[str]) -> None:
+    rounds = [one_round(done(update("1", result, reoffered=result == "installed")))]
+    assert host_run.next_round(offering(offer("1")), rounds, 2).decision["install"] == again
 
 
 @pytest.mark.parametrize("offers", [(), (offer("1", "put_off", code="already_in_effect"),), (offer("9", "put_off"),)])
@@ -463,9 +525,18 @@ def test_what_is_installed_already_forces_no_second_restart() -> None:
     assert host_run.next_round(not_agreed, [one_round(None)], 2).decision["restart"]["now"] is False
 
 
-@pytest.mark.parametrize("word", ["install", "put_off", "blocked"])
-def test_an_update_that_windows_took_off_again_ends_the_rounds(word: str) -> None:
-    after = offering(offer("1", word), offer("2"))
+@pytest.mark.parametrize(
+    ("word", "code"),
+    [
+        ("blocked", "agent_busy"),
+        ("blocked", "held_kb"),
+        ("install", "agreed_restart"),
+        ("install", "no_restart"),
+        ("put_off", "waits_for_restart"),
+    ],
+)
+def test_an_update_that_windows_took_off_again_ends_the_rounds(word: str, code: str) -> None:
+    after = offering(offer("1", word, code=code), offer("2"))
     made = host_run.next_round(after, [one_round(done(update("1")))], 2)
     words = "Windows has taken KB1 off again in the restart, and offers it as before; the build is 26100.1."
     assert (made.go, made.failure) == (False, words)
@@ -672,6 +743,20 @@ def test_check_mode_owes_no_restart_that_the_run_would_do() -> None:
     assert outcome_of(stuck)["outcome"] == "restart_due"
     later = one_round(done(), "", decision=offering(STUCK, restart={"now": False, "consent": False}))
     assert outcome_of(later, check_mode=True)["outcome"] == "restart_due"
+
+
+@pytest.mark.parametrize(
+    ("given_one", "outcome"),
+    [
+        ({"failure": "Boom."}, "failed"),
+        ({"decided": agreed(reached=False, problem=PROBLEM)}, "not_reached"),
+        ({"decided": {**agreed(), "decision": "unknown"}}, "unknown"),
+        ({"verify": {"after": BAD}}, "verify_failed"),
+    ],
+)
+def test_check_mode_hides_no_trouble(given_one: dict[str, Any], outcome: str) -> None:
+    made = outcome_of(check_mode=True, **given_one)
+    assert (made["outcome"], made["failed"], made["next_step"]) == (outcome, True, host_run.NEXT_STEPS[outcome])
 
 
 # --- back from the restart -------------------------------------------------------------------------------------------

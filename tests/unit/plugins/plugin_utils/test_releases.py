@@ -670,6 +670,22 @@ def test_months_that_the_table_lacks_in_its_middle(product: str, since: str, now
     assert [[day.isoformat() for day in days] for days in found] == [[], others]
 
 
+def test_months_are_lacked_after_the_newest_release_and_an_ordinary_update_tells_no_month() -> None:
+    gap = [
+        record(date="2026-01-13", kb="KB1000001", build="26100.1"),
+        record(date="2026-04-14", kb="KB1000002", build="26100.2"),
+        record(date="2026-05-12", kb="KB1000003", build="26100.3", type="ordinary"),
+    ]
+    loaded = ReleaseTable.load(table(*gap))
+    june = [date(2026, 6, 9)]
+    assert loaded.unknown_months(S25, at("2026-06-20")) == ([], june)
+    assert loaded.unknown_months(S25, at("2026-06-20"), date(2026, 4, 14)) == ([], [date(2026, 5, 12), *june])
+
+
+def test_no_baseline_lies_ahead_at_the_end_of_the_calendar() -> None:
+    assert ReleaseTable.load(SHIPPED).next_baseline(S25, at("9999-06-01")) is None
+
+
 # --- the shipped table -----------------------------------------------------------------------------------------------
 
 
