@@ -215,3 +215,35 @@ def test_last_boot(value: object, expected: object) -> None:
 )
 def test_service(value: object, expected: object) -> None:
     assert Signals({"services": ok(value)}).service("himds") == expected
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        ({"type": "failed", "hresult": -2145107924}, "failed (0x8024402C)"),
+        ({"type": "failed", "hresult": 0x80240017}, "failed (0x80240017)"),
+        ({"type": "failed", "hresult": 1}, "failed (0x00000001)"),
+        ({"type": "failed", "hresult": -(2**31)}, "failed (0x80000000)"),
+        ({"type": "failed", "hresult": -(2**31) - 1}, "failed"),
+        ({"type": "failed", "hresult": 2**32 - 1}, "failed (0xFFFFFFFF)"),
+        ({"type": "failed", "hresult": 2**32}, "failed"),
+        ({"type": "failed", "hresult": 0}, "failed"),
+        ({"type": "failed", "hresult": True}, "failed"),
+        ({"type": "failed", "hresult": "5"}, "failed"),
+        ({"type": "failed"}, "failed"),
+        ("failed", "failed"),
+        # Where the words say it all the number is left out.
+        ({"type": "denied", "hresult": 5}, "access denied"),
+        ({"type": "timeout", "hresult": 5}, "timed out"),
+    ],
+)
+def test_the_number_of_an_error(error: object, expected: str) -> None:
+    assert Signals({"agent_offers": {"ok": False, "value": None, "error": error}}).numbered("agent_offers") == expected
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [({}, "not asked"), ({"agent_offers": None}, "malformed answer"), ({"agent_offers": []}, "malformed answer")],
+)
+def test_no_answer_has_no_number(raw: dict[str, object], expected: str) -> None:
+    assert Signals(raw).numbered("agent_offers") == expected

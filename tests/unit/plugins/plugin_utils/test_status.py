@@ -76,6 +76,17 @@ def test_host_off_its_track() -> None:
     assert host["last_baseline"]["kb"] == "KB5122871"
 
 
+def test_host_whose_update_waits_for_a_restart_is_not_covered_yet() -> None:
+    host = judge(signals(cbs_reboot_pending=True))
+    assert (host["state"], host["covered_until"]) == ("restart_pending", None)
+
+
+def test_a_restart_that_no_update_waits_for_leaves_the_host_on_its_track() -> None:
+    host = judge(signals(dsc_lcm_state="PendingReboot"))
+    assert [reason["class"] for reason in host["pending"]["reasons"]] == ["management"]
+    assert (host["state"], host["covered_until"]) == ("on_track", "2026-10-13")
+
+
 def test_host_not_reached() -> None:
     host = lost({"kind": "timeout", "message": "no answer\nin 30 s\x1b[31m"})
     assert list(host) == KEYS
