@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
@@ -31,13 +32,14 @@ def workflow_wave(
     last: object = False,
     results: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """`{hosts, fleet}` of a wave."""
+    """`{hosts, fleet, soak}` of a wave."""
     taken = str(last).strip().lower() in ("true", "yes", "1", "on")
     try:
         wave = int(number)
     except ValueError:
         raise AnsibleFilterError(f"rebootless_wave is {number!r}; a whole number, 0 or more, is expected.") from None
-    return _said(workflow.wave, plan or None, wave, fleet or {}, last=taken, results=results or {})
+    now = datetime.now(UTC)
+    return _said(workflow.wave, plan or None, wave, fleet or {}, now=now, last=taken, results=results or {})
 
 
 def workflow_unheard(artifacts: Mapping[str, Any]) -> list[str]:

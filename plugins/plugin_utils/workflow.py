@@ -8,9 +8,10 @@ Artifacts are JSON under keys of their own; a domain is a part of the fleet that
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from ansible_collections.rebootless.patching.plugins.plugin_utils import fleet_plan, run_data
@@ -144,12 +145,14 @@ def wave(
     number: int,
     spec: object = None,
     *,
+    now: datetime,
     last: bool = False,
     results: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """`{hosts, fleet}`: whom a wave is for, and how it goes through them: within the limits and the budget of the whole plan.
+    """`{hosts, fleet, soak}`: whom a wave is for, and how it goes through them: within limits and budget of the whole plan.
 
-    Earlier waves count: hosts that they left out of service take from the limits, hosts that ended badly from the budget.
+    Earlier waves count: hosts that they left out of service take from the limits, hosts that ended badly from the budget;
+    `soak` is the seconds that are left of the soak time after them.
 
     :raises PolicyError: there is no plan, no room is left, or too many have ended badly
     """
@@ -174,13 +177,21 @@ def wave(
         if left[limit] < 1 and set(members).intersection(inside[limit]):
             what = f"Of group {limit}" if limit else "Of the plan"
             raise PolicyError(f"{what} {most} may be out, and nobody puts back {named(mine)}.")
-    given = dict(FleetSpec.load(spec).given)
+    checked = FleetSpec.load(spec)
+    given = dict(checked.given)
     fleet: dict[str, Any] = {key: given[key] for key in ("deadline", "slot_wait", "durations") if key in given}
     per_wave = {**DEFAULTS["budget"], **given.get("budget", {})}["per_wave"]
     fleet["max_unavailable"] = max(1, left[RUN])
     fleet["groups"] = {group: {"max_unavailable": max(1, left[group])} for group in made["limits"]}
     fleet["budget"] = {"failed": max(0, made["budget"] - len(bad)), "per_wave": per_wave}
-    return {"hosts": members or NOBODY, "fleet": fleet}
+    return {"hosts": members or NOBODY, "fleet": fleet, "soak": _soak(results or {}, number, checked.soak, now)}
+
+
+def _soak(results: Mapping[str, Any], number: int, time: timedelta, now: datetime) -> int:
+    """The seconds that are left of the soak time after the waves before."""
+    before = [doc["run"]["ended_at"] for wave, doc in documents(results) if wave is not None and wave < number]
+    ends = [datetime.fromisoformat(end) for end in before if end is not None]
+    return max(0, math.ceil((max(ends) + time - now).total_seconds())) if ends else 0
 
 
 def drained_first(fleet: Mapping[str, Any], looks: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

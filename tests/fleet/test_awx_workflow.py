@@ -7,16 +7,30 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible_collections.rebootless.patching.plugins.plugin_utils import workflow
+from ansible_collections.rebootless.patching.plugins.plugin_utils.status import iso
 from conftest import HERE, Run
+from fleet import months
 from monthly import write
-from rolling import ROLLING, Rolled, fleet
+from rolling import ROLLING, Rolled, command, fleet, roll
 
 FLEET = {"canary": ["web-01"], "waves": [2], "groups": {"web": {"max_unavailable": 1}}}
 VARS = {**ROLLING, "rebootless_consent": "true", "rebootless_fleet": FLEET, "rebootless_fail_not_reached": "false"}
+
+
+DECISION = {
+    "decision": "nothing",
+    "state": "on_track",
+    "restart": {"now": False},
+    "reached": True,
+    "last_boot": None,
+    "build": None,
+}
 
 
 def nodes(**cancelled: str) -> list[dict[str, Any]]:
@@ -151,3 +165,24 @@ def test_cancelled_in_a_wave_and_relaunched(on_fleet: Callable[..., Run], tmp_pa
     assert played.statuses(1)["report"] == "successful", played.results[1]["report"]["stdout"][-3000:]
     assert set(played.outcomes(1).values()) <= {"restarted", "nothing_to_do"}
     assert played.restarts() == dict.fromkeys(worlds, 1)
+
+
+def test_a_wave_begins_when_the_one_before_has_soaked(on_fleet: Callable[..., Run], tmp_path: Path) -> None:
+    """The host is asked for the first time after the soak time."""
+    names = ("web-01", "web-02")
+    spec = {"canary": ["web-01"], "soak": "1m"}
+    plan = workflow.plan([DECISION | {"name": name} for name in names], dict.fromkeys(names, ()), spec, 5)
+    ended = datetime.now(UTC).replace(microsecond=0)
+    before = {
+        "hosts": [],
+        "problems": [],
+        "timeline": None,
+        "run": {"id": "a", "started_at": None, "ended_at": iso(ended)},
+    }
+    given = {"rebootless_plan": plan, "rebootless_wave_0": workflow.packed(before, {}), "rebootless_wave": 1}
+    words = command(tmp_path / "run", playbook="wave", rebootless_fleet=spec, **given)
+    rolled = roll(on_fleet, tmp_path, {name: months.start(months.SERVER_2025, "2026-07-20") for name in names}, words)
+    decided = [one for one in rolled.entries if one["step"] == "decided"]
+    assert [one["host"] for one in decided] == ["web-02"]
+    assert datetime.fromisoformat(decided[0]["at"]) - ended >= timedelta(minutes=1)
+    assert rolled.outcomes() == {"nothing_to_do": 1}

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ NAMES = ("web-01", "web-02", "web-03", "sql-01")
 GROUPS = {"web-01": ["web"], "web-02": ["web"], "web-03": ["web"], "sql-01": ["sql"]}
 SPEC = {"canary": ["web-01"], "waves": [2], "max_unavailable": 2, "groups": {"web": {"max_unavailable": 1}}}
 BOOT, BUILD = "2026-09-01T02:00:00Z", "26100.32460"
+NOON = datetime(2026, 9, 13, 12, tzinfo=UTC)
 
 
 def decision(name: str) -> dict[str, Any]:
@@ -37,14 +39,21 @@ def planned(**spec: Any) -> dict[str, Any]:
     return workflow.plan([decision(name) for name in NAMES], GROUPS, {**SPEC, **spec}, 5)
 
 
+def wave_of(*given: Any, **more: Any) -> dict[str, Any]:
+    """A wave at noon."""
+    return workflow.wave(*given, now=NOON, **more)
+
+
 def result(name: str, **more: Any) -> dict[str, Any]:
     """A host in the run's JSON."""
     return {**run_host.blank(name, "restarted"), "failed": False, "out": False, **more}
 
 
-def told(*hosts: dict[str, Any], slots: list[dict[str, Any]] | None = None, run: str = "one") -> dict[str, Any]:
+def told(
+    *hosts: dict[str, Any], slots: list[dict[str, Any]] | None = None, run: str = "one", ended: str | None = None
+) -> dict[str, Any]:
     """The artifact of a wave."""
-    about = {"id": run, "started_at": None, "ended_at": None}
+    about = {"id": run, "started_at": None, "ended_at": ended}
     line = None if slots is None else {"slots": slots}
     return workflow.packed({"hosts": hosts, "problems": [], "timeline": line, "run": about}, {})
 
@@ -127,34 +136,34 @@ def test_waves_of_a_plan() -> None:
     made = json.loads(artifact["json"])
     assert [len(wave) for wave in made["waves"]] == [1, 2, 1]
     assert (made["most"], made["limits"], made["groups"]["web"]) == (2, {"web": 1}, ["web-01", "web-02", "web-03"])
-    waves = [workflow.wave(artifact, number, SPEC)["hosts"] for number in range(4)]
+    waves = [wave_of(artifact, number, SPEC)["hosts"] for number in range(4)]
     assert waves == [*made["waves"], workflow.NOBODY]
-    assert workflow.wave(artifact, 1, SPEC, last=True)["hosts"] == [*made["waves"][1], *made["waves"][2]]
+    assert wave_of(artifact, 1, SPEC, last=True)["hosts"] == [*made["waves"][1], *made["waves"][2]]
 
 
 def test_hosts_that_earlier_waves_left_out_take_from_the_limits() -> None:
     out = told(result("sql-01", out=True))
     first = planned(budget={"failed": 1}, canary=["sql-01"], max_unavailable=4)
-    fleet = workflow.wave(first, 1, SPEC, results={"rebootless_wave_0": out})["fleet"]
+    fleet = wave_of(first, 1, SPEC, results={"rebootless_wave_0": out})["fleet"]
     assert (fleet["max_unavailable"], fleet["groups"]) == (3, {"web": {"max_unavailable": 1}})
     lost = told(result("web-01", out=True, failed=True, outcome="failed"))
     with pytest.raises(PolicyError, match=r"^Of group web 1 may be out, and nobody puts back web-01\.$"):
-        workflow.wave(planned(budget={"failed": 1}), 1, SPEC, results={"rebootless_wave_0": lost})
+        wave_of(planned(budget={"failed": 1}), 1, SPEC, results={"rebootless_wave_0": lost})
 
 
 def test_hosts_that_ended_badly_take_from_the_budget() -> None:
     bad = {"rebootless_wave_0": told(result("web-01", failed=True, outcome="failed"))}
     with pytest.raises(PolicyError, match=r"^web-01 ended badly in earlier waves; the plan's budget is 0\.$"):
-        workflow.wave(planned(), 1, SPEC, results=bad)
+        wave_of(planned(), 1, SPEC, results=bad)
     for most, left in ((1, 0), (3, 2)):
-        fleet = workflow.wave(planned(budget={"failed": most}), 1, SPEC, results=bad)["fleet"]
+        fleet = wave_of(planned(budget={"failed": most}), 1, SPEC, results=bad)["fleet"]
         assert fleet["budget"]["failed"] == left
 
 
 def test_a_group_that_is_full_holds_up_only_its_own_hosts() -> None:
     web = [name for name in NAMES if name != "sql-01"]
     lost = {"rebootless_wave_0": told(result("web-01", out=True, failed=True))}
-    wave = workflow.wave(planned(canary=web, budget={"failed": 1}), 1, SPEC, results=lost)
+    wave = wave_of(planned(canary=web, budget={"failed": 1}), 1, SPEC, results=lost)
     assert (wave["hosts"], wave["fleet"]["groups"]) == (["sql-01"], {"web": {"max_unavailable": 1}})
 
 
@@ -162,12 +171,12 @@ def test_a_run_that_is_full_holds_up_every_host() -> None:
     lost = {"rebootless_wave_0": told(result("web-01", out=True, failed=True))}
     full = planned(max_unavailable=1, groups={}, budget={"failed": 1})
     with pytest.raises(PolicyError, match=r"^Of the plan 1 may be out, and nobody puts back web-01\.$"):
-        workflow.wave(full, 1, SPEC, results=lost)
+        wave_of(full, 1, SPEC, results=lost)
 
 
 def test_a_wave_of_nobody_is_never_refused() -> None:
     lost = {"rebootless_wave_0": told(*(result(name, out=True, failed=True) for name in NAMES))}
-    made = workflow.wave(planned(), 9, SPEC, results=lost)
+    made = wave_of(planned(), 9, SPEC, results=lost)
     assert made["hosts"] == workflow.NOBODY
     fleet = FleetSpec.load(made["fleet"])
     assert (fleet.max_unavailable.number, fleet.groups["web"].number, fleet.failed.number) == (1, 1, 0)
@@ -182,7 +191,37 @@ def test_a_wave_of_nobody_is_never_refused() -> None:
     ],
 )
 def test_only_other_hosts_of_the_plan_take_from_its_limits_and_budget(results: dict[str, Any]) -> None:
-    assert workflow.wave(planned(), 0, SPEC, results=results) == workflow.wave(planned(), 0, SPEC)
+    assert wave_of(planned(), 0, SPEC, results=results) == wave_of(planned(), 0, SPEC)
+
+
+MINUTES_AGO = {
+    minutes: f"2026-09-13T{11 if minutes else 12}:{(60 - minutes) % 60:02d}:00Z" for minutes in (0, 10, 29, 30, 31)
+}
+
+
+@pytest.mark.parametrize(
+    ("ended", "soak"),
+    [
+        ({}, 0),
+        ({0: None}, 0),
+        ({0: MINUTES_AGO[0]}, 1800),
+        ({0: MINUTES_AGO[10]}, 1200),
+        ({0: MINUTES_AGO[29]}, 60),
+        ({0: MINUTES_AGO[30]}, 0),
+        ({0: MINUTES_AGO[31]}, 0),
+        # A part of a second is waited for, too.
+        ({0: "2026-09-13T11:59:00.500000Z"}, 1741),
+        # The last of those before; what was run of this wave or a later one does not count.
+        ({0: MINUTES_AGO[10], 1: MINUTES_AGO[29]}, 1200),
+        ({0: MINUTES_AGO[29], 1: MINUTES_AGO[10]}, 1200),
+        ({0: MINUTES_AGO[31], 2: MINUTES_AGO[0], 3: MINUTES_AGO[0]}, 0),
+    ],
+)
+def test_a_wave_waits_until_those_before_it_have_soaked(ended: dict[int, str | None], soak: int) -> None:
+    results = {f"rebootless_wave_{number}": told(ended=end) for number, end in ended.items()}
+    results["rebootless_status"] = told(ended=MINUTES_AGO[0])
+    assert wave_of(planned(), 2, {**SPEC, "soak": "30m"}, results=results)["soak"] == soak
+    assert wave_of(planned(), 2, SPEC, results=results)["soak"] == 0
 
 
 @pytest.mark.parametrize(
@@ -190,12 +229,12 @@ def test_only_other_hosts_of_the_plan_take_from_its_limits_and_budget(results: d
 )
 def test_no_wave_without_a_plan(given: Any) -> None:
     with pytest.raises(PolicyError, match=r"^rebootless_plan: the artifact of playbook plan is expected"):
-        workflow.wave(given, 0, SPEC)
+        wave_of(given, 0, SPEC)
 
 
 def test_no_wave_below_the_first() -> None:
     with pytest.raises(PolicyError, match=r"^rebootless_wave is -1; 0 or more is expected"):
-        workflow.wave(planned(), -1, SPEC)
+        wave_of(planned(), -1, SPEC)
 
 
 def test_a_host_that_is_out_already_goes_first() -> None:
