@@ -92,10 +92,14 @@ def read(*remediations: dict[str, Any], month: str | None = None, **fields: str)
     return msrc.read(json.dumps(document(*remediations, **fields)), month)
 
 
+# What a remediation that counts is called in XML, and others that do not, before and after it in the alphabet.
+TYPES = {0: "Workaround", 2: "Vendor Fix", 3: "Release Notes"}
+
+
 def xml(*remediations: dict[str, Any], name: str = "2026-Mar", title: str = "March 2026 Security Updates") -> str:
     """The same document as XML."""
     body = "".join(
-        f'<vuln:Remediation Type="{"Vendor Fix" if one["Type"] == 2 else "Release Notes"}">'
+        f'<vuln:Remediation Type="{TYPES.get(one["Type"], "Release Notes")}">'
         f"<vuln:Description>{one.get('Description', {}).get('Value', '')}</vuln:Description><vuln:URL />"
         + "".join(f"<vuln:ProductID> {product} </vuln:ProductID>" for product in one["ProductID"])
         + f"<vuln:SubType>{one['SubType']}</vuln:SubType><vuln:FixedBuild>{one.get('FixedBuild', '')}</vuln:FixedBuild>"
@@ -228,18 +232,28 @@ def test_document_is_whole_with_a_fix_for_a_server(product: str) -> None:
     assert len(read(remediation("Security Update", "5078740", f"10.0.{family}.9", product)).fixes) == 1
 
 
+@pytest.mark.parametrize("form", [as_json, xml])
 @pytest.mark.parametrize(
     "rows",
     [
         [],
+        [LCU | {"Type": 0}],
         [LCU | {"Type": 3}],
         [LCU | {"ProductID": ["12390"]}],
         [LCU | {"ProductID": ["12437"]}],
         [LCU | {"FixedBuild": ""}],
     ],
 )
-def test_document_without_a_server_is_not_whole(rows: list[dict[str, Any]]) -> None:
-    assert error(as_json(*rows)) == "document 2026-Mar has no fix for product 11923 or 12436; it is not whole."
+def test_document_without_a_server_is_not_whole(rows: list[dict[str, Any]], form: Callable[..., str]) -> None:
+    assert error(form(*rows)) == "document 2026-Mar has no fix for product 11923 or 12436; it is not whole."
+
+
+@pytest.mark.parametrize("month", ["January", "February", "October", "December"])
+def test_document_of_any_month(month: str) -> None:
+    assert (
+        msrc.read(as_json(LCU, name=f"2026-{month[:3]}", title=f"{month} 2026 Security Updates")).id
+        == f"2026-{month[:3]}"
+    )
 
 
 @pytest.mark.parametrize("month", ["2026-03", "2026-Mar", None])
@@ -277,6 +291,7 @@ def test_document_of_the_month_that_was_asked_for(month: str | None) -> None:
         ("\ufeff\n<HTML>", None, "this is HTML; a CVRF document in JSON or XML is expected."),
         (xml(LCU)[:-9], None, "this is not XML ("),
         ("<a/>", None, "the root of the document is 'a'; cvrfdoc is expected."),
+        ("<rss/>", None, "the root of the document is 'rss'; cvrfdoc is expected."),
         (
             xml(LCU).replace("<cvrf:cvrfdoc", '<!DOCTYPE x [<!ENTITY a "b">]><cvrf:cvrfdoc', 1),
             None,

@@ -121,6 +121,12 @@ def test_words_of_azure_are_cut_and_on_one_line() -> None:
     assert texts(host, "azure_pending")[1] == f"Azure says x {'y' * 38} for hotpatching on this host."
 
 
+@pytest.mark.parametrize("installed", [[], failed()])
+def test_ordinary_update_throws_a_client_off_the_track_that_its_policy_enrols(installed: object) -> None:
+    host = judge(healthy(W11_25H2, build=build("26200.9168"), hotfixes=installed), at("2026-08-20"))
+    assert (host["state"], host["track"], codes(host)) == ("off_track", "standard", ["off_track_update"])
+
+
 # The ordinary update of August 2026 and a host whose enrolment nobody knows.
 @pytest.mark.parametrize(
     ("product", "full", "changes"),
