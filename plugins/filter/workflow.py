@@ -5,11 +5,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.rebootless.patching.plugins.plugin_utils import workflow
+from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, workflow
 from ansible_collections.rebootless.patching.plugins.plugin_utils.policy_error import PolicyError
 
 
@@ -38,7 +37,7 @@ def workflow_wave(
         wave = int(number)
     except ValueError:
         raise AnsibleFilterError(f"rebootless_wave is {number!r}; a whole number, 0 or more, is expected.") from None
-    now = datetime.now(UTC)
+    now = collector.moment(None, "now")
     return _said(workflow.wave, plan or None, wave, fleet or {}, now=now, last=taken, results=results or {})
 
 
@@ -47,11 +46,9 @@ def workflow_unheard(artifacts: Mapping[str, Any]) -> list[str]:
     return _said(workflow.unheard, artifacts)
 
 
-def workflow_fleet(
-    fleet: Mapping[str, Any], looks: Sequence[Mapping[str, Any]], names: Sequence[str]
-) -> dict[str, Any]:
-    """The fleet of a wave with hosts that are out already in front; `looks` are those of `names`."""
-    return workflow.drained_first(fleet, dict(zip(names, looks, strict=True)))
+def workflow_fleet(wave: Mapping[str, Any], looks: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, Any]:
+    """`{fleet, soak}` of a wave with hosts that are out already in front; `looks` are those of `names`."""
+    return workflow.drained_first(wave, dict(zip(names, looks, strict=True)))
 
 
 def service_domains(

@@ -194,10 +194,12 @@ def _soak(results: Mapping[str, Any], number: int, time: timedelta, now: datetim
     return max(0, math.ceil((max(ends) + time - now).total_seconds())) if ends else 0
 
 
-def drained_first(fleet: Mapping[str, Any], looks: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """How to go through a wave some of whose hosts are out already: they go first, and the others wait for them."""
+def drained_first(planned: Mapping[str, Any], looks: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """`{fleet, soak}` of a wave some of whose hosts may be out already: they go first and at once, and the others wait for them."""
     out = sorted(name for name, look in looks.items() if look.get("state") == "drained")
-    return {**fleet, "canary": out} if out else dict(fleet)
+    if out:
+        return {"fleet": {**planned["fleet"], "canary": out}, "soak": 0}
+    return {"fleet": dict(planned["fleet"]), "soak": planned["soak"]}
 
 
 # --- report ------------------------------------------------------------------------------------------------------

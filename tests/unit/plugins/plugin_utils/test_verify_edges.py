@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What makes a host healthy, at the edges: documented limits, checks that share a name, and snapshots out of a file."""
+"""What makes a host healthy, at the edges: documented limits, checks that share a name, services that stay as they are."""
 
 from __future__ import annotations
 

@@ -237,15 +237,16 @@ def test_no_wave_below_the_first() -> None:
         wave_of(planned(), -1, SPEC)
 
 
-def test_a_host_that_is_out_already_goes_first() -> None:
+def test_a_host_that_is_out_already_goes_first_and_at_once() -> None:
     looks = {
         "web-02": {"state": "drained"},
         "web-03": {"state": "active"},
         "sql-01": {"state": "unknown"},
         "web-01": {},
     }
-    assert workflow.drained_first({"x": 1}, looks) == {"x": 1, "canary": ["web-02"]}
-    assert workflow.drained_first({"x": 1}, {"web-03": {"state": "active"}}) == {"x": 1}
+    wave = {"hosts": list(looks), "fleet": {"x": 1}, "soak": 60}
+    assert workflow.drained_first(wave, looks) == {"fleet": {"x": 1, "canary": ["web-02"]}, "soak": 0}
+    assert workflow.drained_first(wave, {"web-03": {"state": "active"}}) == {"fleet": {"x": 1}, "soak": 60}
 
 
 # --- the merged report -----------------------------------------------------------------------------------------------
