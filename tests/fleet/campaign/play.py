@@ -20,8 +20,6 @@ from .rows import Row, World
 
 # Nobody's budget ends a run early, and failed hosts that keep their slots leave room for the others.
 WIDE = {"budget": {"failed": "100%"}, "max_unavailable": 20}
-# Ansible looks for results a thousand times a second, which costs as much as the tasks do.
-CONFIG = "internal_poll_interval = 0.02\n"
 OPTIONS = ("--read-timeout", "20", "--operation-timeout", "10")
 
 
@@ -72,8 +70,6 @@ def play(
     found = {name: row.world for name, row in rows.items()} if worlds is None else worlds
     faults = {name: list(row.faults) for name, row in rows.items() if row.faults and worlds is None}
     (folder / "faults.yml").write_text(yaml.safe_dump(faults), encoding="utf-8")
-    config = folder / "ansible.cfg"
-    config.write_text((ROOT / "tools" / "demo.cfg").read_text(encoding="utf-8") + CONFIG, encoding="utf-8")
     extra = {
         **QUICK,
         "baseline_poll_interval": 0.2,
@@ -83,7 +79,7 @@ def play(
         "rebootless_fleet": {**WIDE, **(spec or {})},
     }
     ours = str(collections or ROOT / "build" / "collections")
-    words = ["env", f"ANSIBLE_CONFIG={config}", f"ANSIBLE_COLLECTIONS_PATH={ours}", f"PYTHONPATH={ours}"]
+    words = ["env", f"ANSIBLE_COLLECTIONS_PATH={ours}", f"PYTHONPATH={ours}"]
     words += ["ansible-playbook", f"rebootless.patching.{playbook}", "--forks", str(min(50, len(rows) + 1))]
     words += ["-e", json.dumps(extra), *more]
     given = {name: variables(row, found[name], again=worlds is not None) for name, row in rows.items()}
