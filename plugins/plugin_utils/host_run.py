@@ -168,8 +168,11 @@ def _outcome(
         return "restarted", False, ""
     if decision["decision"] == "unknown":
         return "unknown", True, decision["summary"]
+    stuck = _stuck(decision)
     if _owes_restart(decision, install):
-        return "restart_due", decision["restart"]["consent"] is None, _consent_words(decision)
+        if stuck and decision["restart"]["consent"] is True and done in (None, "nothing_to_do"):
+            return "blocked", False, f"{decision['summary']} {stuck}"
+        return "restart_due", decision["restart"]["consent"] is None, f"{_consent_words(decision)} {stuck}".rstrip()
     if decision["decision"] == "blocked":
         return "blocked", False, decision["summary"]
     if done == "installed":
@@ -182,6 +185,14 @@ def _owes_restart(decision: Mapping[str, Any], install: Mapping[str, Any] | None
     proof = (install or {}).get("proof") or {}
     after = proof.get("after") or {}
     return bool(decision["restart"]["due"]) or after.get("restart_required") == "yes"
+
+
+def _stuck(decision: Mapping[str, Any]) -> str:
+    """What keeps back every update that a restart is due for; empty when one goes in, or when a restart is pending."""
+    wanted = [one for one in decision["offers"] if one["id"] in decision["restart"]["offers"]]
+    if decision["restart_required"] == "yes" or any(one["decision"] != "blocked" for one in wanted):
+        return ""
+    return " ".join(dict.fromkeys(words for one in wanted for words in one["why"][-1:]))
 
 
 def _consent_words(decision: Mapping[str, Any]) -> str:

@@ -196,7 +196,8 @@ class _Reader:
         self.title, self.products = KINDS[kind]
         self.sections = {f"{self.title} release history".lower(): "history"}
         self.sections[f"{self.title} hotpatch calendar".lower()] = "calendar"
-        self.lines = text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
+        # With an empty line at the end, behind which no table goes on.
+        self.lines = [*text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n"), ""]
         self.front: dict[str, str] = {}
         self.section = ""
         self.seen: set[str] = set()
@@ -212,9 +213,14 @@ class _Reader:
         self.ignored: Counter[str] = Counter()
         self.notes: list[str] = []
 
+    @property
+    def in_calendar(self) -> bool:
+        """Whether the hotpatch calendar is being read."""
+        return self.section == "calendar"
+
     def where(self) -> str:
         """Section, product and line of what is being read."""
-        parts = [f"{self.title} {'hotpatch calendar' if self.section == 'calendar' else 'release history'}"]
+        parts = [f"{self.title} {'hotpatch calendar' if self.in_calendar else 'release history'}"]
         if not self.section:
             parts = [f"{self.title} page"]
         if self.label:
@@ -235,7 +241,7 @@ class _Reader:
 
         :raises PageError: naming section, product and line
         """
-        self.line = self.front_matter()
+        self.front_matter()
         while self.line < len(self.lines):
             line = " ".join(self.lines[self.line].split())
             heading, bold = HEADING.fullmatch(line), BOLD.fullmatch(line)
@@ -249,20 +255,21 @@ class _Reader:
             elif self.section and line.startswith("**"):
                 self.bold(bold[1] if bold else line)
             self.line += 1
-        self.line -= 1
+        self.line -= 2
         self.close()
         for name, section in self.sections.items():
             if section not in self.seen:
                 self.section = self.label = ""
                 self.fail(f"there is no section {name!r}; its heading is expected on this page.")
 
-    def front_matter(self) -> int:
-        """Read the front matter; the index of the first line after it."""
+    def front_matter(self) -> None:
+        """Read the front matter, and stand at the dashes that end it."""
         if self.lines[0].strip() != "---":
-            return 0
-        for index, line in enumerate(self.lines[1:], 1):
-            if line.strip() == "---":
-                return index + 1
+            return
+        for index, line in enumerate(self.lines):
+            if index and line.strip() == "---":
+                self.line = index
+                return
             if line.startswith(("|", "#", "**")):
                 break
             name, colon, value = line.partition(":")
@@ -302,7 +309,7 @@ class _Reader:
                 wanted = f"OS build {PRODUCTS[mine]}" if mine else f"the label {owner!r} for OS build {self.family}"
                 self.fail(f"heading {text!r} does not fit the product; {wanted} is expected.")
             self.open = text
-        elif year and self.section == "calendar" and self.label:
+        elif year and self.in_calendar and self.label:
             if YEAR.fullmatch(self.open):
                 self.close()
             self.year = year[1]
@@ -316,7 +323,7 @@ class _Reader:
     def table(self) -> None:
         """Read the table that begins at the present line, and stand behind it."""
         header = cells(self.lines[self.line])
-        columns = dashes(self.lines[self.line + 1]) if self.line + 1 < len(self.lines) else 0
+        columns = dashes(self.lines[self.line + 1])
         if not self.section:
             self.foreign(header if columns else None)
             return
@@ -324,17 +331,17 @@ class _Reader:
             self.fail("a line of a table stands outside a table; a header and a line of dashes are expected before it.")
         if len(set(header)) != len(header) or columns != len(header):
             self.fail(f"the table's header {header} and the dashes below it do not fit; one of each name is expected.")
-        wanted = CALENDAR_COLUMNS if self.section == "calendar" else HISTORY_COLUMNS
+        wanted = CALENDAR_COLUMNS if self.in_calendar else HISTORY_COLUMNS
         lacking = [name for name in wanted if name not in header]
         calendar = {"Month", "Type"} & set(header)
-        if lacking or (self.section == "history" and calendar):
+        if lacking or (calendar and not self.in_calendar):
             self.fail(f"the table's columns are {', '.join(header)}; {', '.join(wanted)} are expected.")
         if not self.label:
             self.fail("the table has no product; a bold line with the product and its OS build is expected before it.")
-        if self.section == "calendar" and not self.year:
+        if self.in_calendar and not self.year:
             self.fail("the table has no year; a bold line 'Calendar year YYYY' is expected before it.")
         self.line += 2
-        while self.line < len(self.lines) and self.lines[self.line].strip().startswith("|"):
+        while self.lines[self.line].strip().startswith("|"):
             self.rows += 1
             self.open = ""
             self.row(header)
@@ -345,7 +352,7 @@ class _Reader:
         if header and set(HISTORY_COLUMNS) <= set(header):
             self.fail("a table of releases stands outside the release history and the hotpatch calendar.")
         self.line += 2 if header else 0
-        while self.line < len(self.lines) and self.lines[self.line].strip().startswith("|"):
+        while self.lines[self.line].strip().startswith("|"):
             self.rows += 1
             self.ignored[ELSEWHERE] += 1
             self.line += 1
@@ -366,7 +373,7 @@ class _Reader:
             label = label.replace(mark, "")
         marked = label != values["Update type"]
         match = LABEL.fullmatch(label.strip())
-        if match is None and (label or self.section == "calendar"):
+        if match is None and (label or self.in_calendar):
             self.fail(
                 f"update type {shown(label, SHOWN)!r} is not known; one like '2026-08 B' or '2026-08 OOB' is expected."
             )
@@ -377,7 +384,7 @@ class _Reader:
             self.kb(values["KB article"]),
             self.day(values["Availability date"]),
         )
-        if self.section == "calendar":
+        if self.in_calendar:
             self.calendar_row(values, month, letter, day, build, kb, marked=marked)
         elif not kb or not letter:
             self.without_kb(month, letter, build)
@@ -484,6 +491,7 @@ class _Sorter:
         self.history = reader.history
         self.months = {(row.product, row.month): row for row in reader.calendar if row.letter == "B"}
         self.planned = {(row.product, row.month) for row in reader.planned}
+        self.monthly = {(row.product, row.month) for row in reader.history if row.letter == "B"}
         self.first = oldest(reader.calendar)
         self.reach = oldest(reader.history)
         self.ordinary: list[Row] = []
@@ -550,8 +558,7 @@ class _Sorter:
         if any((one.key, one.date) == (row.key, row.date) for one in self.matched):
             return
         reach = self.reach.get(row.product)
-        monthly = [one for one in self.history if one.letter == "B" and one.product == row.product]
-        if reach is not None and row.date < reach and not any(one.month == row.month for one in monthly):
+        if reach is not None and row.date < reach and (row.product, row.month) not in self.monthly:
             self.notes.append(
                 f"{row.where}: baseline {row.kb} is older than the release history, so it has no twin there."
             )

@@ -146,7 +146,7 @@ ROWS: dict[str, Row] = {
         world=due(agent={"search": {"hangs": True}}),
         variables={f"{role}_search_timeout": 1 for role in ("assess", "baseline", "hotpatch")},
     ),
-    "agent-busy": stays("the agent installs already", "restart_due", failed=False, world=due(agent={"busy": True})),
+    "agent-busy": stays("the agent installs already", "blocked", failed=False, world=due(agent={"busy": True})),
     "offers-change": stays(
         *("the offer changes between decision and installation", "failed"),
         world=due(agent={"offers_after_search": [{**due()["offers"][0], "revision": 2}]}),

@@ -21,12 +21,14 @@ PROBLEM = {"kind": "timeout", "message": "timed out"}
 
 def decision(word: str = "install_without_restart", **changes: Any) -> dict[str, Any]:
     """A decision, with nothing due; `restart` changes keys of its restart."""
-    restart = {"due": False, "now": False, "window": None, "why": None, "consent": False, **changes.pop("restart", {})}
+    restart = {"due": False, "now": False, "window": None, "why": None, "consent": False, "offers": []}
+    restart |= changes.pop("restart", {})
     return {
         "reached": True,
         "problem": None,
         "decision": word,
         "summary": "The summary.",
+        "offers": [],
         "put_off": [],
         "restart_required": "no",
         "restart": restart,
@@ -205,6 +207,50 @@ def test_an_agreed_restart_is_not_what_to_do_about_anything_else(
 ) -> None:
     made = host_run.result("web1", decision(word, restart={"consent": True}), **given_too)
     assert (made["outcome"], made["next_step"]) == (outcome, host_run.NEXT_STEPS.get(outcome))
+
+
+# --- an agreed restart whose updates are kept back ----------------------------------------------------------------------
+
+FULL, BUSY = "1.0 GB free, 5.0 GB wanted.", "The update agent is installing something."
+KEPT_BACK = [
+    {"id": "1", "decision": "blocked", "why": ["Released.", FULL]},
+    {"id": "2", "decision": "blocked", "why": [BUSY]},
+    {"id": "3", "decision": "blocked", "why": [FULL]},
+    {"id": "4", "decision": "blocked", "why": []},
+    {"id": "5", "decision": "install", "why": ["It may."]},
+]
+OWED = "A restart is due. KB1 must be in effect."
+
+
+@pytest.mark.parametrize(
+    ("wanted", "changes", "outcome", "words"),
+    [
+        (["1"], {}, "blocked", f"The summary. {FULL}"),
+        (["1", "2", "3", "4"], {}, "blocked", f"The summary. {FULL} {BUSY}"),
+        (["1"], {"install": installed("nothing_to_do", proof=None)}, "blocked", f"The summary. {FULL}"),
+        # What needed no restart went in.
+        (["1"], {"install": installed()}, "restart_due", f"{OWED} {FULL}"),
+        (["1"], {"consent": False}, "restart_due", f"{OWED} {FULL}"),
+        (["1"], {"consent": 1}, "restart_due", f"{OWED} {FULL}"),
+        # The restart is due for more than what is kept back.
+        (["1", "5"], {}, "restart_due", OWED),
+        (["5"], {}, "restart_due", OWED),
+        ([], {}, "restart_due", OWED),
+        (["1"], {"restart_required": "yes"}, "restart_due", OWED),
+    ],
+)
+def test_an_agreed_restart_whose_updates_are_kept_back(
+    wanted: list[str], changes: dict[str, Any], outcome: str, words: str
+) -> None:
+    """It is not the agreement that lacks, but what keeps every update back that wants the restart."""
+    restart = {"due": True, "why": "KB1 must be in effect.", "offers": wanted, "consent": changes.get("consent", True)}
+    required = changes.get("restart_required", "no")
+    made = host_run.result(
+        "web1",
+        decision("blocked", offers=KEPT_BACK, restart=restart, restart_required=required),
+        changes.get("install"),
+    )
+    assert (made["outcome"], made["failed"], made["words"]) == (outcome, False, [words])
 
 
 # --- the one word ----------------------------------------------------------------------------------------------------

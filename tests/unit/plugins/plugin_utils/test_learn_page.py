@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date
 from itertools import pairwise
 
 import pytest
 from ansible_collections.rebootless.patching.plugins.plugin_utils import learn_page
 from ansible_collections.rebootless.patching.plugins.plugin_utils.learn_page import Page, PageError, PlannedRow
+from ansible_collections.rebootless.patching.plugins.plugin_utils.releases import BASELINES, NO_RESTART
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -194,11 +196,19 @@ def test_each_bad_row_of_the_sample_is_named(mark: str, said: str) -> None:
         GOOD.replace("| LTSC |", "|  LTSC • General Availability Channel |"),
         GOOD.replace("2024.08 B^\\*^", "2024.08 B \\*"),
         GOOD.replace("2024.08 B^\\*^", "2024.08 B *"),
+        GOOD.replace("2024.08 B^\\*^", "*2024.08 B"),
         GOOD.replace("Baseline (Restart)", "Baseline\u00a0(Restart)"),
         change("## Windows Server hotpatch calendar", "##  Windows Server Hotpatch Calendar ##"),
         change("Sample text above the tables.", "**Bold text** that is no label.\n### A heading of the third level"),
         change("Sample text above the tables.", "**Bold text.**"),
         change(OCTOBER, OCTOBER + "  |  |"),
+        # A first line that sorts behind the dashes of a front matter, and none at all in front of the first heading.
+        "Text\n" + GOOD.split("---\n", 2)[2],
+        GOOD.split("---\n", 2)[2].lstrip("\n"),
+        GOOD.replace("---\n\n##", "---\n##"),
+        change("\n---\n\n", "\n description: of\n  ## Windows Server release history\n---\n\n"),
+        # Longer than the small integers of which Python keeps one object each.
+        change("Sample text above the tables.", "Sample text.\n" * 2000),
     ],
 )
 def test_harmless_differences_change_nothing(text: str) -> None:
@@ -208,6 +218,11 @@ def test_harmless_differences_change_nothing(text: str) -> None:
     ]
     assert [row.key for row in (*page.ordinary, *page.oob)] == [row.key for row in (*sample.ordinary, *sample.oob)]
     assert [(row.month, row.type) for row in page.planned] == [("2026-10", "baseline")]
+
+
+def test_months_of_a_calendar_may_stand_in_any_order() -> None:
+    text = change(f"{JANUARY}\n{FEBRUARY}", f"{FEBRUARY}\n{JANUARY}")
+    assert {row.key for row in read(text).calendar} == {row.key for row in read(GOOD).calendar}
 
 
 def test_columns_are_read_by_name_and_further_ones_are_allowed() -> None:
@@ -227,6 +242,13 @@ def test_tables_of_other_sections_are_counted() -> None:
     page = read(text)
     assert page.rows == 16
     assert page.ignored["row of a table outside the release history and the hotpatch calendar"] == 3
+
+
+@pytest.mark.parametrize(("table", "rows"), [("| a | b |\n| --- | --- |", 0), ("| a | b |\n| c | d |", 2)])
+@pytest.mark.parametrize("after", ["", "\n", "\n\nText."])
+def test_only_dashes_make_a_header_of_a_foreign_line_even_at_the_end(table: str, rows: int, after: str) -> None:
+    page = read(f"{GOOD}\n## More\n\n{table}{after}")
+    assert page.ignored.get("row of a table outside the release history and the hotpatch calendar", 0) == rows
 
 
 def test_rows_of_other_products_are_counted_by_name() -> None:
@@ -256,25 +278,31 @@ def test_baseline_outside_its_months_was_not_planned(month: int) -> None:
     assert [row.type for row in read(text).calendar if row.product == S25] == [wanted]
 
 
-def test_windows_11_page_knows_its_versions() -> None:
+def windows_11(history: list[str], calendar: list[str], versions: Mapping[str, int]) -> Page:
+    """A page with the same rows for each version, in whose builds F stands for the family."""
+
     def section(heading: str, header: str, rows: list[str], year: str) -> str:
         text = f"## Windows 11 {heading}\n"
-        for version, family in (("25H2", 26200), ("24H2", 26100), ("26H1", 28000)):
+        for version, family in versions.items():
             dashes = re.sub(r"[^|]+", " --- ", header)
             body = "\n".join(row.replace("F.", f"{family}.") for row in rows)
             text += f"**Version {version} (OS build {family})**\n{year}\n{header}\n{dashes}\n{body}\n\n"
         return text
 
+    return learn_page.read(
+        "learn_windows_11",
+        section("release history", HISTORY_HEADER, history, "")
+        + section("hotpatch calendar", CALENDAR_HEADER, calendar, "**Calendar year 2026**"),
+    )
+
+
+def test_windows_11_page_knows_its_versions() -> None:
     history = [
         "| GA | 2026-08 B | 2026-08-11 | F.9168 | KB5121003 |",
         "| GA | 2026-08 D | 2026-08-25 | F.9201 | KB5121999 |",
     ]
     calendar = ["| August | 2026.08 B | Hotpatch | 2026-08-11 | F.9106 | KB5120994 |", OCTOBER]
-    page = learn_page.read(
-        "learn_windows_11",
-        section("release history", HISTORY_HEADER, history, "")
-        + section("hotpatch calendar", CALENDAR_HEADER, calendar, "**Calendar year 2026**"),
-    )
+    page = windows_11(history, calendar, {"25H2": 26200, "24H2": 26100, "26H1": 28000})
     assert [row.key for row in page.calendar] == [(W25, "KB5120994", "26200.9106"), (W24, "KB5120994", "26100.9106")]
     assert [row.key for row in page.ordinary] == [(W25, "KB5121003", "26200.9168"), (W24, "KB5121003", "26100.9168")]
     assert page.ignored == {
@@ -285,6 +313,28 @@ def test_windows_11_page_knows_its_versions() -> None:
     assert page.title == "Windows 11"
 
 
+def test_rows_of_one_version_say_nothing_about_another() -> None:
+    history = [
+        "| GA | 2026-08 B | 2026-08-11 | F.9168 | KB5121003 |",
+        "| GA | 2026-07 B | 2026-07-14 | F.8876 | KB5111003 |",
+    ]
+    calendar = [
+        "| July | 2026.07 B | Hotpatch | 2026-07-14 | F.8800 | KB5110994 |",
+        # Above July's cumulative update, and below that of its own month.
+        "| August | 2026.08 B | Hotpatch | 2026-08-11 | F.9106 | KB5120994 |",
+    ]
+    page = windows_11(history, calendar, {"24H2": 26100, "25H2": 26200})
+    assert [row.kb for row in page.calendar] == ["KB5110994", "KB5120994"] * 2
+    assert (len(page.ordinary), page.doubts, page.review) == (4, (), ())
+
+
+def test_restart_of_each_type() -> None:
+    needed = learn_page.RESTARTS
+    assert {kind for kind, restart in needed.items() if restart} == BASELINES | {"ordinary"}
+    assert {kind for kind, restart in needed.items() if restart is False} == NO_RESTART
+    assert needed["oob_lcu"] is None
+
+
 # --- rows for a person -----------------------------------------------------------------------------------------------
 
 
@@ -292,12 +342,14 @@ def test_history_row_twice_is_counted_and_a_different_one_is_a_doubt() -> None:
     page = read(change(OUT_OF_BAND, f"{OUT_OF_BAND}\n{OUT_OF_BAND}"))
     assert page.ignored["history row that stands twice"] == 1
     assert (len(page.oob), page.doubts) == (2, ())
-    page = read(change(OUT_OF_BAND, f"{OUT_OF_BAND}\n{OUT_OF_BAND.replace('-19', '-20')}"))
-    assert [finding.id for finding in page.doubts] == [f"{S25}/KB5091157/26100.32698"]
-    number = line_of(GOOD, OUT_OF_BAND)
-    assert page.doubts[0].message == (
-        f"{HISTORY_2025}, line {number + 1}: KB5091157 stands there twice, and not alike ({HISTORY_2025}, line {number})."
-    )
+    for day in ("-18", "-20"):
+        page = read(change(OUT_OF_BAND, f"{OUT_OF_BAND}\n{OUT_OF_BAND.replace('-19', day)}"))
+        assert [finding.id for finding in page.doubts] == [f"{S25}/KB5091157/26100.32698"]
+        number = line_of(GOOD, OUT_OF_BAND)
+        assert page.doubts[0].message == (
+            f"{HISTORY_2025}, line {number + 1}: KB5091157 stands there twice, and not alike"
+            f" ({HISTORY_2025}, line {number})."
+        )
 
 
 @pytest.mark.parametrize("letter", ["A", "C", "D", "E"])
@@ -341,6 +393,12 @@ def test_monthly_update_that_does_not_fit_is_for_a_person(old: str, new: str, sa
     assert page.ordinary == ()
 
 
+@pytest.mark.parametrize("kb", ["KB5094124", "KB5094126"])
+def test_monthly_update_of_a_baseline_month_with_another_kb_is_for_a_person(kb: str) -> None:
+    page = read(change("[KB5094125](https://s/help/5094125) |\n| LTSC", f"{kb} |\n| LTSC"))
+    assert [finding.id for finding in page.review] == [f"{S25}/{kb}/26100.32995"]
+
+
 @pytest.mark.parametrize("letter", ["B", "OOB"])
 def test_monthly_update_without_kb_is_for_a_person(letter: str) -> None:
     page = read(change("2024-10 A", f"2024-10 {letter}"))
@@ -363,6 +421,7 @@ def test_calendar_row_of_another_letter() -> None:
     assert [(row.kb, row.type) for row in page.calendar if row.letter == "OOB"] == [("KB5120300", "oob_hotpatch")]
     for row in (
         "| August | 2026.08 OOB | Baseline (Restart) | 2026-08-20 | 26100.33250 | KB5120300 |",
+        "| August | 2026.08 A | Hotpatch | 2026-08-04 | 26100.33250 | KB5120300 |",
         "| August | 2026.08 D | Hotpatch | 2026-08-25 | 26100.33250 | KB5120300 |",
     ):
         page = read(change(AUGUST, f"{AUGUST}\n{row}"))
@@ -370,6 +429,22 @@ def test_calendar_row_of_another_letter() -> None:
         assert "is not known; it was left out." in page.review[0].message
     page = read(change(AUGUST, AUGUST + "\n| August | 2026.08 OOB | Hotpatch |  |  |  |"))
     assert (len(page.review), len(page.planned)) == (1, 1)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_hotpatch_out_of_band_leaves_its_month_as_it_is(first: bool) -> None:
+    extra = "| January | 2026.01 OOB | Hotpatch | 2026-01-20 | 26100.33300 | KB5073999 |"
+    page, sample = read(change(JANUARY, f"{extra}\n{JANUARY}" if first else f"{JANUARY}\n{extra}")), read(GOOD)
+    assert {row.key for row in page.calendar} - {row.key for row in sample.calendar} == {
+        (S25, "KB5073999", "26100.33300")
+    }
+    assert [row.key for row in page.matched] == [row.key for row in sample.matched]
+    assert (page.doubts, page.review) == ((), ())
+
+
+def test_hotpatch_out_of_band_may_be_above_the_months_cumulative_update() -> None:
+    extra = "| August | 2026.08 OOB | Hotpatch | 2026-08-20 | 26100.33300 | KB5120300 |"
+    assert read(change(AUGUST, f"{AUGUST}\n{extra}")).doubts == ()
 
 
 # --- doubts ----------------------------------------------------------------------------------------------------------
@@ -402,6 +477,20 @@ def test_baseline_older_than_the_history_has_no_twin() -> None:
         f"{CALENDAR_2025}, line {line_of(GOOD, JANUARY) - 1}: baseline KB5073379 is older than the release history,"
         " so it has no twin there."
     )
+
+
+@pytest.mark.parametrize("letter", ["A", "D", "OOB"])
+def test_history_that_begins_after_a_baseline_with_another_row_of_its_month_has_no_twin(letter: str) -> None:
+    twin = "| LTSC | 2026-01 B | 2026-01-13 | 26100.32230 | [KB5073379](https://s/help/5073379) |"
+    page = read(change(twin, f"| LTSC | 2026-01 {letter} | 2026-01-27 | 26100.32240 | KB5073999 |"))
+    assert page.doubts == ()
+    assert page.notes[-1].endswith("baseline KB5073379 is older than the release history, so it has no twin there.")
+
+
+def test_baseline_of_the_first_day_of_the_history_without_its_twin_is_a_doubt() -> None:
+    twin = "| LTSC | 2026-01 B | 2026-01-13 | 26100.32230 | [KB5073379](https://s/help/5073379) |"
+    page = read(change(twin, "| LTSC | 2026-01 OOB | 2026-01-13 | 26100.32240 | KB5073999 |"))
+    assert [finding.id for finding in page.doubts] == [f"{S25}/KB5073379/26100.32230"]
 
 
 def test_twin_that_is_missing_is_a_doubt() -> None:
@@ -457,6 +546,7 @@ LAST_LINE = len(GOOD.split("\n"))
     [
         # shape of a row
         (change(JANUARY, JANUARY[:-2]), "the row is not closed by | on both sides; the line may be cut."),
+        (change(JANUARY, "|"), "the row is not closed by | on both sides; the line may be cut."),
         (change(JANUARY, JANUARY[:-30]), "the row is not closed by | on both sides; the line may be cut."),
         (
             change("| January | 2026.01 B |", "| January |"),
@@ -507,6 +597,10 @@ LAST_LINE = len(GOOD.split("\n"))
             change("(Restart) | 2026-01-13", "(Restart) | 2026-02-13"),
             "availability date 2026-02-13 is not in the row's month 2026-01.",
         ),
+        (
+            change("(Restart) | 2026-01-13", "(Restart) | 2025-12-13"),
+            "availability date 2025-12-13 is not in the row's month 2026-01.",
+        ),
         *(
             (
                 change("26100.32230 | [KB5073379](https://s/topic", f"{build} | [KB5073379](https://s/topic"),
@@ -538,6 +632,15 @@ LAST_LINE = len(GOOD.split("\n"))
         (
             change(DASHES + "\n", ""),
             "a line of a table stands outside a table; a header and a line of dashes are expected before it.",
+        ),
+        (
+            change(DASHES, f"x{DASHES}"),
+            "a line of a table stands outside a table; a header and a line of dashes are expected before it.",
+        ),
+        (
+            change(CALENDAR_HEADER, "| Update type | Type | Availability date | Build | KB article | Other |"),
+            "the table's columns are Update type, Type, Availability date, Build, KB article, Other;"
+            " Month, Update type, Type, Availability date, Build, KB article are expected.",
         ),
         (
             change(CALENDAR_HEADER + "\n", ""),
@@ -594,6 +697,7 @@ def test_what_stands_twice_in_a_calendar_is_named(row: str, said: str) -> None:
         ),
         (change(HISTORY_HEADER, HISTORY_HEADER.replace("Servicing option", "Build")), "the table's header ["),
         (change("| --- | --- | --- | --- | --- |", "| --- | --- | --- | --- |"), "the table's header ["),
+        (change("| --- | --- | --- | --- | --- |", DASHES), "the table's header ["),
         (change(ORDINARY + "\n", ORDINARY + "\n\n"), "a line of a table stands outside a table"),
         (change("**Windows Server 2025 (OS build 26100)**\n", ""), "the table has no product"),
         (change("(OS build 26100)", "(OS build 20346)"), "does not fit the product; OS build 26100 is expected."),
@@ -627,6 +731,14 @@ def test_bad_history_is_named(text: str, said: str) -> None:
         ),
         (change("## Windows Server release history", "## Releases"), "a table of releases stands outside"),
         (change("## Windows Server release history", "# Windows Server release history"), "a table of releases stands"),
+        (
+            f"{GOOD}\n# End\n| Update type | Availability date | Build | KB article |\n| --- | --- | --- | --- |",
+            "a table of releases stands outside the release history and the hotpatch calendar.",
+        ),
+        (
+            GOOD.partition(DASHES)[0].rstrip(),
+            "a line of a table stands outside a table; a header and a line of dashes are expected before it.",
+        ),
         (change("## Windows Server hotpatch calendar", ""), "heading 'Calendar year 2026' is not understood here"),
         (
             GOOD.partition("## Windows Server hotpatch calendar")[0],
@@ -657,7 +769,7 @@ def test_bad_history_is_named(text: str, said: str) -> None:
         (GOOD.rpartition("| August")[0], "no row follows 'Calendar year 2024'; a table is expected under it."),
         (
             change("---\n\n##", "\n##"),
-            "the front matter has no end; a line of three dashes is expected after it.",
+            "Windows Server page, line 1: the front matter has no end; a line of three dashes is expected after it.",
         ),
         (
             change("git_commit_id: 0000000000000000000000000000000000000000\n---\n", "# Heading\n---\n"),

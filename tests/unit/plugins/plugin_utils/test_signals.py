@@ -227,6 +227,7 @@ def test_service(value: object, expected: object) -> None:
         ({"type": "failed", "hresult": -(2**31) - 1}, "failed"),
         ({"type": "failed", "hresult": 2**32 - 1}, "failed (0xFFFFFFFF)"),
         ({"type": "failed", "hresult": 2**32}, "failed"),
+        ({"type": "failed", "hresult": 2**32 + 5}, "failed"),
         ({"type": "failed", "hresult": 0}, "failed"),
         ({"type": "failed", "hresult": True}, "failed"),
         ({"type": "failed", "hresult": "5"}, "failed"),
