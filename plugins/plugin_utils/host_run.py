@@ -29,6 +29,7 @@ UNTOUCHED = "Put right what keeps the host from its restart, then run again: not
 OUT = {"drained": "The host is out of service", "unknown": "The host may be out of service"}
 STILL_OUT = "Look at the host: it is out of service. A later run puts it back when it is healthy."
 AGREED = "It is agreed to: run again in its window, when nothing keeps the host from it."
+UNTRIED = "Whether the updates go in and the host comes back well, only the run itself tells."
 SAY_SOMETHING = "Agree to the restart (consent: true) for its window, or say false to have it reported only."
 
 
@@ -163,7 +164,7 @@ def _outcome(
     if restart and restart["done"] is None:
         return "failed", True, "Nobody has seen the host come back from its restart."
     if done == "check_mode":
-        return "check_mode", False, ""
+        return "check_mode", False, UNTRIED
     if restart and restart["done"]:
         return "restarted", False, ""
     if decision["decision"] == "unknown":
@@ -332,7 +333,7 @@ def baseline(
     if untouched:
         made.update(outcome="blocked", next_step=UNTOUCHED)
     elif check_mode and made["outcome"] == "restart_due" and acted and acted["restart"]["now"]:
-        made.update(outcome="check_mode", failed=False, next_step=None)
+        made.update(outcome="check_mode", failed=False, next_step=None, words=[*made["words"], UNTRIED])
     if drain and drain["state"] in ("drained", "unknown"):
         made["words"].append(f"{OUT[drain['state']]}: {drain['why'] or 'nobody put it back'}")
         made.update(outcome=made["outcome"] if made["failed"] else "failed", failed=True, next_step=STILL_OUT)

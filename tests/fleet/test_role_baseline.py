@@ -541,6 +541,10 @@ def test_check_mode_changes_nothing_and_tells_what_it_would_do(tmp_path: Path) -
         "preflight": "blocked",
         "drain-refused": "check_mode",
     }
+    for name, outcome in ends.items():
+        assert ("only the run itself tells" in " ".join(played.result(name)["words"])) is (outcome == "check_mode"), (
+            name
+        )
     assert f"One restart for {BASELINE}, {DOTNET}." in played.result("all")["words"]
     assert "a second restart" in " ".join(played.result("pending-blocks")["words"])
 

@@ -259,6 +259,7 @@ HEALTHY, SICK, UNSEEN = ({"after": {"healthy": healthy}} for healthy in (True, F
 CHECKS = "The health checks did not all pass."
 DUE = {"due": True, "why": "KB1 must be in effect.", "consent": False}
 DONE = {"done": True}
+UNTRIED = "Whether the updates go in and the host comes back well, only the run itself tells."
 ASKED_NO_MORE = "Nobody could ask the host what it is after the installation."
 PENDING = "A restart is due. One is pending since the installation."
 NOBODY_SAID = "A restart is due and nobody has said yes or no to it. "
@@ -288,8 +289,8 @@ ENDS: list[tuple[dict[str, Any], str, bool, list[str]]] = [
     ({"install": installed(required=None)}, "unknown", True, [ASKED_NO_MORE]),
     ({"install": installed(required=None), "verify": SICK}, "unknown", True, [ASKED_NO_MORE]),
     ({"install": installed(required=None), "failure": "Boom."}, "unknown", True, ["Boom."]),
-    ({"install": installed("check_mode", None)}, "check_mode", False, []),
-    ({"install": installed("check_mode", None), "decision": decision(restart=DUE)}, "check_mode", False, []),
+    ({"install": installed("check_mode", None)}, "check_mode", False, [UNTRIED]),
+    ({"install": installed("check_mode", None), "decision": decision(restart=DUE)}, "check_mode", False, [UNTRIED]),
     ({"install": installed("nothing_to_do", proof=None)}, "nothing_to_do", False, []),
     ({"install": installed(required="yes"), "restart": DONE}, "restarted", False, []),
     ({"install": installed(required="yes"), "restart": {"done": False}}, "restart_due", False, [PENDING]),

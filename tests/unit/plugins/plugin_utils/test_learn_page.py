@@ -518,6 +518,11 @@ def test_hotpatch_is_below_the_months_cumulative_update(revision: int, doubted: 
     )
 
 
+def test_hotpatch_above_the_cumulative_update_of_a_later_month_is_no_doubt() -> None:
+    page = read(change("26100.32313", "26100.33300"))
+    assert ([row.month for row in page.ordinary], page.doubts) == (["2026-08"], ())
+
+
 @pytest.mark.parametrize(
     ("label", "day", "doubted"),
     [
