@@ -22,6 +22,7 @@ CANCELLED = (
     ("status", "Read the signals"),
     ("plan", "Decide"),
     ("wave_0", "Record the slot"),
+    ("wave_0", "Restart"),
     ("wave_1", "Record what is about to be installed"),
     ("wave_1", "Record the restart that is about to happen"),
     ("wave_2", "Give the slot back"),

@@ -12,4 +12,4 @@ from test_role_hotpatch import play_history
 
 
 def test_every_month_of_the_history(on_fleet: Callable[..., Run], tmp_path: Path) -> None:
-    assert play_history(on_fleet, tmp_path, "2024-01") > 70
+    assert play_history(on_fleet, tmp_path, "2024-01", "fast") > 70

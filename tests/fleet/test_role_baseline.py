@@ -363,7 +363,7 @@ SELDOM = (
 )
 PLAYED = {name: case for name, case in CASES.items() if LONG or name not in SELDOM}
 AT_ONCE = 12
-WITH_POWERSHELL = ("all", "sick-after")
+WITH_POWERSHELL = ("all", "sick-after") if LONG else ("all",)
 CHECKED = ("all", "consent-false", "pending-blocks", "preflight", "drain-refused")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import HERE, Run, nearest
+from conftest import HERE, Run, nearest, quickest
 from fleet import worlds as library
 
 BASE = library.load(HERE / "worlds", only=["s25-arc-on-track"])["s25-arc-on-track"]
@@ -245,7 +245,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("executor", nearest())
+@pytest.mark.parametrize("executor", quickest())
 def test_a_cluster_that_must_not_lose_the_node_refuses(drain_all: Any, executor: str, pool: Pool) -> None:
     worlds = {name: {"cluster": {**CLUSTER, **changes}} for name, (changes, _why) in REFUSED.items()}
     for name, after in drain_all(DRAINED, [pool.adapter(), *NODE], executor=executor, worlds=worlds, status=2).items():
@@ -257,7 +257,7 @@ def test_a_cluster_that_must_not_lose_the_node_refuses(drain_all: Any, executor:
     assert pool.paths == []
 
 
-@pytest.mark.parametrize("executor", nearest())
+@pytest.mark.parametrize("executor", quickest())
 @pytest.mark.parametrize(
     ("how", "why"),
     [
@@ -291,7 +291,7 @@ def test_what_is_remembered_cannot_be_written_so_nothing_is_drained(drain: Drain
     assert (after.state, after.node, pool.paths) == ("refused", "Up", [])
 
 
-@pytest.mark.parametrize("executor", nearest())
+@pytest.mark.parametrize("executor", quickest())
 def test_a_node_that_was_paused_before_stays_paused(drain: Drain, executor: str) -> None:
     cluster = {**CLUSTER, "nodes": {"SQL-01": "Paused", "SQL-02": "Up"}, "groups": {"SQL": "SQL-02"}}
     after = drain(BOTH, NODE, executor=executor, world={"cluster": cluster})
@@ -343,7 +343,7 @@ def test_a_node_is_released_only_into_a_whole_cluster(drain_all: Any, pool: Pool
     assert pool.paths == []
 
 
-@pytest.mark.parametrize("executor", nearest())
+@pytest.mark.parametrize("executor", quickest())
 def test_a_load_balancer_and_a_host_without_a_cluster(drain: Drain, executor: str, pool: Pool) -> None:
     after = drain(BOTH, [pool.adapter(), *NODE], executor=executor, world={})
     assert after.did == [("load_balancer", "active", "restored", True), ("cluster", "absent", "none", True)]
@@ -422,7 +422,7 @@ def files(tmp_path: Path) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("executor", nearest())
+@pytest.mark.parametrize("executor", quickest())
 def test_files_of_tasks_are_run_in_order(drain: Drain, executor: str, files: Any, pool: Pool, tmp_path: Path) -> None:
     after = drain(DRAINED, [pool.adapter(), files, *NODE], executor=executor)
     assert [one[1:] for one in after.did] == [("active", "drained", True)] * 3
@@ -486,7 +486,7 @@ def test_a_host_that_goes_away_in_the_middle(drain: Drain, pool: Pool, nth: int)
     assert "memory" not in later.world
 
 
-@pytest.mark.parametrize("executor", nearest())
+@pytest.mark.parametrize("executor", quickest())
 def test_an_answer_that_is_lost_is_asked_for_again(drain: Drain, executor: str) -> None:
     faults = [{"kind": "cut", "when": {"module": "windows_drain", "nth": nth}} for nth in (3, 7)]
     after = drain(BOTH, [{"type": "cluster", "timeout": 60}], executor=executor, faults=faults)
@@ -500,7 +500,7 @@ def test_files_of_tasks_on_a_host_that_is_away_have_not_passed(drain: Drain, fil
     assert (after.state, after.did) == ("unknown", [("tasks", "unknown", "none", None)])
 
 
-@pytest.mark.parametrize("executor", nearest())
+@pytest.mark.parametrize("executor", quickest())
 @pytest.mark.parametrize("state", ["drained", "active"])
 def test_check_mode_changes_nothing(
     drain: Drain, executor: str, state: str, files: Any, pool: Pool, tmp_path: Path

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import Run, executors
+from conftest import Run, nearest
 from fleet import months
 from monthly import AGREED_NO, PLAYBOOK, Played, play
 
@@ -64,26 +64,19 @@ def check_month(played: Played, host: str, month: months.Month) -> None:
     assert row.kb in {names[one] for one in result["decision"]["restart"]["offers"]}, host
 
 
-def test_the_months_since_june_2026(on_fleet: Callable[..., Run], tmp_path: Path) -> None:
-    assert play_history(on_fleet, tmp_path, "2026-06") > 12
-
-
-def play_history(on_fleet: Callable[..., Run], tmp_path: Path, since: str) -> int:
+def play_history(on_fleet: Callable[..., Run], tmp_path: Path, since: str, executor: str) -> int:
     """Assert that hotpatches go in on every healthy host, baselines are said to be due, nothing restarts; the number of hosts."""
     made = history(since)
-    played = play(on_fleet, tmp_path, {name: world for name, (_month, world) in made.items()})
+    played = play(on_fleet, tmp_path, {name: world for name, (_month, world) in made.items()}, executor=executor)
     for name, (month, _world) in made.items():
         check_month(played, name, month)
     return len(made)
 
 
-@pytest.mark.skipif("powershell" not in executors(), reason="no pwsh 7.5 or newer: the months run on the fast executor")
-def test_months_with_powershell_executed(on_fleet: Callable[..., Run], tmp_path: Path) -> None:
-    """The months of late summer 2026 once more, with the collectors' PowerShell executed."""
-    made = history("2026-08")
-    played = play(on_fleet, tmp_path, {name: world for name, (_m, world) in made.items()}, executor="powershell")
-    for name, (month, _world) in made.items():
-        check_month(played, name, month)
+@pytest.mark.parametrize("executor", nearest())
+def test_the_months_since_august_2026(executor: str, on_fleet: Callable[..., Run], tmp_path: Path) -> None:
+    """All of the history is played by `make long`."""
+    assert play_history(on_fleet, tmp_path, "2026-08", executor) >= 8
 
 
 def off_track_offered() -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import HERE, LONG, executors, simfleet
+from conftest import HERE, LONG, executors, quickest, simfleet
 
 WORLDS = HERE / "worlds-drain"
 NAMES = sorted(path.stem for path in WORLDS.glob("[!_]*.yml"))
@@ -60,7 +60,7 @@ def all_of(scratch: Path) -> Any:
 
 
 # What executed PowerShell says and does is held against it.
-@pytest.fixture(params=executors() if LONG else ["fast"])
+@pytest.fixture(params=quickest())
 def answers(request: pytest.FixtureRequest, all_of: Any) -> dict[str, tuple[list[Result], Result]]:
     """The answers of every host with one executor."""
     found: dict[str, tuple[list[Result], Result]] = all_of(request.param)
