@@ -62,7 +62,8 @@ def test_what_check_mode_says_comes_true(playbook: str, tmp_path: Path, monkeypa
         said, came = told[name], done.report[name]
         if said["outcome"] != "check_mode":
             assert (came["outcome"], came["failed"], done.ordered(name)) == (said["outcome"], said["failed"], 0), name
-            assert name == "refused" or came["words"] == said["words"], name
+            # Check mode says beside it what the run would have done.
+            assert name == "refused" or set(came["words"]) <= set(said["words"]), name
             continue
         assert UNTRIED in " ".join(said["words"]), name
         if name in UNTOLD:

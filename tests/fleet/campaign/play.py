@@ -43,7 +43,7 @@ def variables(row: Row, world: World, *, again: bool) -> dict[str, Any]:
     """What the host has in the inventory; run again it is agreed to."""
     made: dict[str, Any] = {"rebootless_consent": True if again else row.consent, "rebootless_verify": False}
     if "cluster" in world:
-        made["baseline_adapters"] = [{"type": "cluster"}]
+        made["baseline_adapters"] = [{"type": "cluster", "timeout": 15}]
     looks = {"rebootless_verify": True} if "Spooler" in world["services"] else {}
     return made | (looks if again else dict(row.variables))
 
@@ -73,7 +73,7 @@ def play(
     extra = {
         **QUICK,
         "baseline_poll_interval": 0.2,
-        "baseline_drain_interval": 0,
+        "baseline_drain_interval": 1,
         "rebootless_slot_interval": 1,
         "rebootless_dest": str(dest),
         "rebootless_fleet": {**WIDE, **(spec or {})},
