@@ -20,7 +20,7 @@ IMPORTED = re.compile(r"import_(?:playbook|tasks): *(\S+\.yml)")
 VARIABLE = re.compile(r"(?<![\w.])rebootless_[a-z_]+(?![\w.*\[])")
 # What roles and action plugins take from the variables by themselves; groups of our own; artifacts.
 BY_ITSELF = {"rebootless_azure", "rebootless_plan"}
-NOT_GIVEN = {"rebootless_planned", "rebootless_wave_"}
+NOT_GIVEN = {"rebootless_planned", "rebootless_releases", "rebootless_wave_"}
 
 
 def text(path: Path) -> str:

@@ -17,13 +17,14 @@ def decision(
     *, reached: bool = True, word: str = "restart_due", now: bool = False, consent: object = True
 ) -> dict[str, Any]:
     """What of a decision counts here."""
-    restart = {"now": now, "consent": consent, "due": False, "why": None}
+    restart = {"now": now, "consent": consent, "due": False, "why": None, "offers": []}
     problem = None if reached else {"kind": "timeout", "message": "timed out"}
     return {
         "reached": reached,
         "problem": problem,
         "decision": word,
         "summary": "",
+        "offers": [],
         "put_off": [],
         "restart_required": "no",
         "restart": restart,
