@@ -17,6 +17,8 @@ from test_awx_workflow import VARS, document, nodes, play
 from test_playbook_rollback import KB, hotpatch, world
 from test_playbook_update_releases import GOOD, NOW, table
 
+# A host in each of two waves, the rest in the last.
+ONE_BY_ONE = {**VARS["rebootless_fleet"], "waves": [1]}
 # Node, and a part of the name of the task at which its job is cancelled; those of a wave lie before, in and after its restart.
 CANCELLED = (
     ("status", "Read the signals"),
@@ -34,8 +36,9 @@ CANCELLED = (
 def test_cancelled_in_a_node_and_relaunched(node: str, task: str, on_fleet: Callable[..., Run], tmp_path: Path) -> None:
     """The report of the first launch says where every planned host is; the second ends it, and nobody restarts twice."""
     worlds, groups = fleet(web=[1, 1], sql=[1])
-    first = {"nodes": nodes(**{node: task}), "vars": VARS}
-    played = play(on_fleet, tmp_path, worlds, groups, first, {"nodes": nodes(), "vars": VARS})
+    variables = {**VARS, "rebootless_fleet": ONE_BY_ONE}
+    first = {"nodes": nodes(**{node: task}), "vars": variables}
+    played = play(on_fleet, tmp_path, worlds, groups, first, {"nodes": nodes(), "vars": variables})
     name = node.replace("_", "-")
     assert played.statuses(0)[name] == "canceled", played.results[0][name]["stdout"][-3000:]
     if node.startswith("wave"):
@@ -55,9 +58,8 @@ def test_cancelled_in_a_node_and_relaunched(node: str, task: str, on_fleet: Call
 def test_a_later_wave_is_lost(on_fleet: Callable[..., Run], tmp_path: Path) -> None:
     """The canary is through; what comes after the lost wave is not begun."""
     worlds, groups = fleet(web=[1, 1], sql=[1, 1])
-    spec = {**VARS["rebootless_fleet"], "waves": [1]}
     down = {name: [{"kind": "refused"}] for name in ("web-02", "sql-01", "sql-02")}
-    variables = {**VARS, "rebootless_fleet": spec}
+    variables = {**VARS, "rebootless_fleet": ONE_BY_ONE}
     played = play(on_fleet, tmp_path, worlds, groups, {"nodes": nodes(), "vars": variables}, faults=down)
     assert {name: played.statuses()[name] for name in ("wave-0", "wave-1", "report")} == {
         "wave-0": "successful",
