@@ -4,8 +4,7 @@
 
 To import the tests and the core takes a second, and most mutants are noticed by the first tests that reach the mutated
 line. So the tests run once to see which lines each of them reaches; then a fork swaps the function's code for the mutated one and
-runs what reaches its line, the quickest first. A mutant of what runs at import, and one that these tests let through,
-is not judged here.
+runs what reaches its line, the quickest first. A mutant of what runs at import is not judged here.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from typing import TypeVar
 import pytest
 
 # What becomes of a mutant here.
-NOTICED, TIMED_OUT, NOT_JUDGED = "noticed", "timed out", "not judged"
+NOTICED, TIMED_OUT, LET_THROUGH, NOT_JUDGED = "noticed", "timed out", "let through", "not judged"
 IS_FUNCTION = 0x1  # CO_OPTIMIZED: code of a module or a class does not have it
 TOOL = 4  # an identifier that sys.monitoring reserves for nobody
 LIMIT_OF_CLOCK = 600
@@ -150,6 +149,8 @@ class Trial:
         elif os.WIFEXITED(status) and os.WEXITSTATUS(status) == 1:
             self.outcomes[number] = NOTICED
             self._noticed[int.from_bytes(self._told[4 * number : 4 * number + 4], "big")] += 1
+        elif os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0:
+            self.outcomes[number] = LET_THROUGH
 
     def _tell(self, number: int, tests: Sequence[int], place: int) -> None:
         self._told[4 * number : 4 * number + 4] = tests[place].to_bytes(4, "big")
@@ -234,7 +235,7 @@ def _in_fork(work: Callable[[], Result]) -> Result:
 
 
 def outcomes(path: Path, codes: Sequence[str], tests: Sequence[str], workers: int) -> list[str]:
-    """For each mutated source of a file what its tests say: NOTICED, TIMED_OUT or NOT_JUDGED.
+    """For each mutated source of a file what its tests say: NOTICED, TIMED_OUT, LET_THROUGH or NOT_JUDGED.
 
     Python 3.11 cannot tell which lines a test reaches: all are NOT_JUDGED there.
     """

@@ -166,22 +166,25 @@ def own_tests(path: Path) -> list[str]:
     return sorted(map(str, [*files, *(TESTS / name for name in TESTS_OF_ALL)]))
 
 
-def not_noticed_at_once(queue: Sequence[Mutant], workers: int) -> list[Mutant]:
-    """The mutants that the tests which reach them let through, or that cannot be tried this way."""
-    left: list[Mutant] = []
+def not_noticed_at_once(queue: Sequence[Mutant], workers: int) -> tuple[list[Mutant], list[Mutant]]:
+    """The mutants that the tests which reach them let through, and those that cannot be tried this way."""
+    through: list[Mutant] = []
+    untried: list[Mutant] = []
     for path, group in itertools.groupby(queue, key=lambda mutant: mutant.path):
         began, those = time.monotonic(), list(group)
         outcomes = mutant_swap.outcomes(path, [one.code for one in those], own_tests(path), workers)
+        noticed = 0
         for mutant, outcome in zip(those, outcomes, strict=True):
+            if outcome == mutant_swap.LET_THROUGH:
+                through.append(mutant)
+            elif outcome == mutant_swap.NOT_JUDGED:
+                untried.append(mutant)
+            else:
+                noticed += 1
             if outcome == mutant_swap.TIMED_OUT:
                 print(f"timed out {mutant}", flush=True)
-        kept = [one for one, outcome in zip(those, outcomes, strict=True) if outcome == mutant_swap.NOT_JUDGED]
-        print(
-            f"  {path.stem}: {len(those) - len(kept)} of {len(those)} noticed at once, {time.monotonic() - began:.0f} s",
-            flush=True,
-        )
-        left += kept
-    return left
+        print(f"  {path.stem}: {noticed} of {len(those)} noticed at once, {time.monotonic() - began:.0f} s", flush=True)
+    return through, untried
 
 
 def tested(mutant: Mutant, own_only: bool) -> int:
@@ -302,9 +305,16 @@ def main() -> int:
     total, began = len(queue), time.monotonic()
     print(f"{total} mutants of {', '.join(options.modules)}", flush=True)
     workers = os.cpu_count() or 1
-    through = survivors(not_noticed_at_once(queue, workers), workers, options.own, reasons)
-    alive = {str(mutant) for mutant in through if not linted(mutant)}
-    print(f"\n{total} mutants, {total - len(through)} killed, {len(through) - len(alive)} refused by ruff alone,")
+    through, untried = not_noticed_at_once(queue, workers)
+    # To lint one takes a tenth of a second, the whole suite minutes.
+    left = [one for one in (*through, *untried) if not linted(one)]
+    refused = len(through) + len(untried) - len(left)
+    known = [one for one in left if one in through and str(one) in reasons]
+    alive = {str(one) for one in known}
+    alive |= {str(one) for one in survivors([one for one in left if one not in known], workers, options.own, reasons)}
+    print(
+        f"\n{total} mutants, {total - refused - len(alive)} killed by tests, {refused} that ruff refuses let through at once,"
+    )
     print(f"{len(alive)} survived, {time.monotonic() - began:.0f} s")
     for mutant in sorted(alive):
         print(f"  {mutant}\n      {reasons.get(mutant, 'NOT EXPLAINED')}")
