@@ -32,7 +32,7 @@ env-importer:
 env-docs:
 	@python=$$(tools/find-python 3.13 2>/dev/null || tools/find-python 3.12) && "$$python" tools/bootstrap.py docs docs
 
-demo: env-run ## Status of twelve simulated hosts, then one Patch Tuesday of theirs, with the reports of both
+demo: env-run ## Status of twelve simulated hosts, then one Patch Tuesday of ten others, with the reports of both
 	@$(BIN)/python tools/demo.py
 
 test: lint units fleet ## Lint, unit tests, and the tests on simulated hosts

@@ -305,13 +305,13 @@ def main() -> int:
     total, began = len(queue), time.monotonic()
     print(f"{total} mutants of {', '.join(options.modules)}", flush=True)
     workers = os.cpu_count() or 1
-    through, untried = not_noticed_at_once(queue, workers)
+    found = not_noticed_at_once(queue, workers)
     # To lint one takes a tenth of a second, the whole suite minutes.
-    left = [one for one in (*through, *untried) if not linted(one)]
-    refused = len(through) + len(untried) - len(left)
-    known = [one for one in left if one in through and str(one) in reasons]
-    alive = {str(one) for one in known}
-    alive |= {str(one) for one in survivors([one for one in left if one not in known], workers, options.own, reasons)}
+    through, untried = ([one for one in those if not linted(one)] for those in found)
+    refused = sum(map(len, found)) - len(through) - len(untried)
+    unclear = [*untried, *(one for one in through if str(one) not in reasons)]
+    alive = {str(one) for one in through if str(one) in reasons}
+    alive |= set(map(str, survivors(unclear, workers, options.own, reasons)))
     print(
         f"\n{total} mutants, {total - refused - len(alive)} killed by tests, {refused} that ruff refuses let through at once,"
     )

@@ -169,8 +169,8 @@ def _outcome(
         return "restarted", False, ""
     if decision["decision"] == "unknown":
         return "unknown", True, decision["summary"]
-    stuck = _stuck(decision)
     if _owes_restart(decision, install):
+        stuck = _stuck(decision)
         if stuck and decision["restart"]["consent"] is True and done in (None, "nothing_to_do"):
             return "blocked", False, f"{decision['summary']} {stuck}"
         return "restart_due", decision["restart"]["consent"] is None, f"{_consent_words(decision)} {stuck}".rstrip()

@@ -80,20 +80,23 @@ def quickest() -> list[str]:
     return executors() if LONG else ["fast"]
 
 
+def environment() -> dict[str, str]:
+    """What ansible-playbook of the controller under test finds: itself, this collection, and the demo's configuration."""
+    return {
+        **os.environ,
+        "PATH": f"{controller()}{os.pathsep}{os.environ['PATH']}",
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "build" / "collections"),
+        "ANSIBLE_CONFIG": str(ROOT / "tools" / "demo.cfg"),
+    }
+
+
 def simfleet(command: list[str], scratch: Path, *, worlds: Path, executor: str, options: tuple[str, ...] = ()) -> Run:
     """Run `command` against the hosts of `worlds`; the first word is looked up beside the controller."""
-    environment = dict(os.environ)
-    environment["PATH"] = f"{controller()}{os.pathsep}{environment['PATH']}"
-    environment["ANSIBLE_COLLECTIONS_PATH"] = str(ROOT / "build" / "collections")
-    environment["ANSIBLE_CONFIG"] = str(ROOT / "tools" / "demo.cfg")
-    environment["ANSIBLE_ACTION_PLUGINS"] = str(HERE / "playbooks" / "action_plugins")
-    environment["COLUMNS"] = "160"
+    found = environment() | {"ANSIBLE_ACTION_PLUGINS": str(HERE / "playbooks" / "action_plugins"), "COLUMNS": "160"}
     counters = scratch / "counters.json"
     fleet = [sys.executable, str(HERE / "simfleet"), "--worlds", str(worlds), "--executor", executor]
     argv = [*fleet, "--counters", str(counters), *options, "--", *command]
-    done = subprocess.run(
-        argv, capture_output=True, text=True, env=environment, cwd=scratch, timeout=LIMIT, check=False
-    )
+    done = subprocess.run(argv, capture_output=True, text=True, env=found, cwd=scratch, timeout=LIMIT, check=False)
     return Run(
         done.returncode, done.stdout + done.stderr, json.loads(counters.read_text()) if counters.exists() else {}
     )

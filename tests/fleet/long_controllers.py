@@ -12,6 +12,7 @@ from pathlib import Path
 
 from conftest import Run
 from rolling import command, fleet, killed, roll, together
+from test_playbook_patch import assert_both_keep_the_limits
 
 
 def elsewhere(words: Sequence[str], name: str) -> list[str]:
@@ -30,12 +31,7 @@ def test_two_controllers_at_once_keep_the_limits_together(on_fleet: Callable[...
     rolled = roll(on_fleet, tmp_path, worlds, together(*runs), groups)
     assert {rolled.state.run(name)["controller"]["host"] for name in ("one", "two")} == {"one", "two"}
     assert len({rolled.state.run(name)["controller"]["place"] for name in ("one", "two")}) == 2
-    assert rolled.restarts() == dict.fromkeys(worlds, 1)
-    assert rolled.most_out(groups) == {"": 2, "web": 1, "sql": 1}
-    for name in ("one", "two"):
-        assert set(rolled.outcomes(name)) <= {"restarted", "nothing_to_do"}
-        assert sorted(rolled.hosts(name)) == sorted(worlds)
-    assert rolled.state.leases() == []
+    assert_both_keep_the_limits(rolled, groups)
 
 
 def test_a_controller_goes_down_and_another_goes_on(on_fleet: Callable[..., Run], tmp_path: Path) -> None:

@@ -4,11 +4,10 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 
 import pytest
-from conftest import ROOT, controller
+from conftest import ROOT, environment
 
 PLAYBOOKS = sorted(file.stem for file in (ROOT / "playbooks").glob("*.yml"))
 
@@ -16,13 +15,7 @@ PLAYBOOKS = sorted(file.stem for file in (ROOT / "playbooks").glob("*.yml"))
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
 def test_tags_are_refused(playbook: str) -> None:
     command = ["ansible-playbook", "-i", "host-1,", f"rebootless.patching.{playbook}", "--tags", "notify,patch"]
-    environment = {
-        **os.environ,
-        "PATH": f"{controller()}{os.pathsep}{os.environ['PATH']}",
-        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "build" / "collections"),
-        "ANSIBLE_CONFIG": str(ROOT / "tools" / "demo.cfg"),
-    }
-    ran = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, env=environment())
     assert ran.returncode == 2, ran.stdout + ran.stderr
     assert "--tags notify,patch: the playbooks of rebootless.patching have no tags" in " ".join(ran.stdout.split())
     recap = ran.stdout[ran.stdout.index("PLAY RECAP") :].splitlines()[1:]
