@@ -21,9 +21,9 @@ from typing import Any
 
 import pytest
 import yaml
+from conftest import ROOT, controller, environment
 from fleet import fast, pwsh
 
-ROOT = Path(__file__).resolve().parents[2]
 MODULE = ROOT / "plugins" / "modules" / "windows_signals_info.ps1"
 DOCUMENTATION = MODULE.with_suffix(".yml")
 WIRE_BUDGET = 20_000
@@ -206,36 +206,16 @@ COM_PROBES = {
 }
 
 
-def record(folder: Path, arguments: Result) -> tuple[str, bytes]:
-    """Bootstrap script and standard input that the installed ansible-core sends for the collector."""
+def record(folder: Path, module: str, arguments: Result) -> tuple[str, bytes]:
+    """Bootstrap script and standard input that the installed ansible-core sends for a module."""
     plugins = folder / "connections"
     plugins.mkdir(exist_ok=True)
     (plugins / "recorder.py").write_text(RECORDER, encoding="utf-8")
-    binaries = Path(os.environ.get("REBOOTLESS_CONTROLLER") or Path(sys.executable).parent)
-    environment = os.environ | {
-        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "build" / "collections"),
-        "ANSIBLE_CONNECTION_PLUGINS": str(plugins),
-        "ANSIBLE_PIPELINING": "1",
-        "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
-    }
-    variables = {
-        "ansible_connection": "recorder",
-        "ansible_shell_type": "powershell",
-        "record_to": str(folder / "record"),
-    }
-    command = [
-        "ansible",
-        "sim",
-        "-i",
-        "sim,",
-        "-e",
-        json.dumps(variables),
-        "-m",
-        "rebootless.patching.windows_signals_info",
-    ]
-    subprocess.run(
-        [*command, "-a", json.dumps(arguments)], env=environment, check=True, capture_output=True, cwd=folder
-    )
+    found = environment() | {"ANSIBLE_CONNECTION_PLUGINS": str(plugins), "ANSIBLE_PIPELINING": "1"}
+    host = {"ansible_connection": "recorder", "ansible_shell_type": "powershell", "record_to": str(folder / "record")}
+    command = [str(controller() / "ansible"), "sim", "-i", "sim,", "-e", json.dumps(host)]
+    command += ["-m", f"rebootless.patching.{module}", "-a", json.dumps(arguments)]
+    subprocess.run(command, env=found, check=True, capture_output=True, cwd=folder)
     kept = json.loads((folder / "record").read_text(encoding="utf-8"))
     encoded = re.search(r"-EncodedCommand\s+'?([A-Za-z0-9+/=]+)", kept["line"])
     assert encoded
@@ -280,7 +260,7 @@ def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collector]:
         if os.environ.get("REBOOTLESS_REQUIRE_PWSH") == "1":
             pytest.fail(message)
         pytest.skip(message)
-    script, stdin = record(tmp_path_factory.mktemp("payload"), {"cim_timeout": 20})
+    script, stdin = record(tmp_path_factory.mktemp("payload"), "windows_signals_info", {"cim_timeout": 20})
     with asyncio.Runner() as runner:
         made = Collector(runner, script, stdin)
         yield made

@@ -5,22 +5,20 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import os
 import re
-import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from conftest import HERE, ROOT, controller, executors, simfleet
+from conftest import HERE, ROOT, executors, simfleet
 from fleet import categories, fast_offers, pwsh, worlds
 from fleet import executors as fleet_executors
 from fleet.host import Host
-from test_collector import RECORDER, Collector
+from test_collector import Collector, record
 
 Result = dict[str, Any]
 
@@ -271,7 +269,7 @@ def test_what_a_full_offer_of_the_library_looks_like(library: dict[str, Result])
 def search(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Search]:
     if pwsh.find_pwsh() is None:
         pytest.skip("no pwsh 7.5 or newer: PowerShell is not executed")
-    script, stdin = record(tmp_path_factory.mktemp("payload"))
+    script, stdin = record(tmp_path_factory.mktemp("payload"), "windows_offers_info", {"search_timeout": 60})
     zone = os.environ.get("TZ")
     # A zone in which a local time cannot pass for UTC.
     os.environ["TZ"] = "Asia/Tokyo"
@@ -296,26 +294,6 @@ class Search:
         answer = self.collector(fleet_executors.shown(world), arguments)
         _rc, calls, _err = self.collector.raw({}, "[FakeWindows.World]::CallsBefore", b"")
         return answer, calls.decode().split("\r\n")[:-1]
-
-
-def record(folder: Path) -> tuple[str, bytes]:
-    """Bootstrap script and standard input that the installed ansible-core sends for the module."""
-    plugins = folder / "connections"
-    plugins.mkdir()
-    (plugins / "recorder.py").write_text(RECORDER, encoding="utf-8")
-    environment = os.environ | {
-        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "build" / "collections"),
-        "ANSIBLE_CONNECTION_PLUGINS": str(plugins),
-        "ANSIBLE_PIPELINING": "1",
-        "PATH": f"{controller()}{os.pathsep}{os.environ['PATH']}",
-    }
-    host = {"ansible_connection": "recorder", "ansible_shell_type": "powershell", "record_to": str(folder / "record")}
-    command = ["ansible", "sim", "-i", "sim,", "-e", json.dumps(host), "-m", NAME, "-a", "search_timeout=60"]
-    subprocess.run(command, env=environment, check=True, capture_output=True, cwd=folder)
-    kept = json.loads((folder / "record").read_text(encoding="utf-8"))
-    encoded = re.search(r"-EncodedCommand\s+'?([A-Za-z0-9+/=]+)", kept["line"])
-    assert encoded
-    return base64.b64decode(encoded[1]).decode("utf-16-le"), base64.b64decode(kept["stdin"])
 
 
 ASKED = ["ExtendedStaticProperty", "Download2(1) A1", "EvaluateExtendedDynamicProperty A1", "ExtendedStaticProperty"]

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import threading
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, controller
+from conftest import ROOT, controller, environment
 
 S25 = "windows_server_2025"
 NOW = "2026-08-20T12:00:00Z"
@@ -122,9 +121,7 @@ class Answer:
 
 def play(folder: Path, sources: Sequence[dict[str, Any]] | None, *extra: str, **variables: Any) -> Answer:
     """Run the playbook on `releases.json` of a folder."""
-    environment = os.environ | {
-        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "build" / "collections"),
-        "ANSIBLE_CONFIG": str(ROOT / "tools" / "demo.cfg"),
+    found = environment() | {
         "ANSIBLE_CALLBACK_FORMAT_PRETTY": "false",
         "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
         "ANSIBLE_HOME": str(folder.parent / "home"),
@@ -137,7 +134,7 @@ def play(folder: Path, sources: Sequence[dict[str, Any]] | None, *extra: str, **
         [*command, "-e", json.dumps({key: value for key, value in given.items() if value is not None})],
         capture_output=True,
         text=True,
-        env=environment,
+        env=found,
         cwd=folder,
         timeout=300,
         check=False,
