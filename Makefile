@@ -120,7 +120,7 @@ bench-restarts: env-test ## Restarts per host-year over the real release history
 bench-makespan: env-test ## Time of a rolling run beside serial of the same limit, and beside the least possible; wants a quiet machine
 	$(BIN)/python tests/performance/bench_makespan.py
 
-long: env-test ## Kills, two hundred hosts, two quarters, domains, a part of the campaign, every row of the tables: what CI has no time for
+long: env-test ## Kills, two hundred hosts, two quarters, domains, every row of the tables: what CI has no time for
 	$(BIN)/python tools/follow_first_run.py
 	REBOOTLESS_LIMIT=3600 $(PYTEST) -s $(wildcard tests/fleet/long_*.py)
 	REBOOTLESS_LONG=1 tools/sanity $(BIN)/python

@@ -311,6 +311,9 @@ def test_faults_fire_on_their_occasion() -> None:
     of_host = faults.of_host({"a*": [{"kind": "cut", "when": {"module": "win_*", "nth": 2}}], "b": []}, "a1")
     names = ["ansible.windows.win_ping", "raw", "ansible.windows.win_updates", "ansible.windows.win_ping"]
     assert [[fault.kind for fault in of_host.at_module(name)] for name in names] == [[], [], ["cut"], []]
+    later = faults.of_host({"a1": [{"kind": "refused", "when": {"module": "raw", "nth": 1, "restarts": 1}}]}, "a1")
+    assert (later.from_the_start(), later.at_module("raw", 0)) == ([], [])
+    assert [[fault.kind for fault in later.at_module("raw", 1)] for unused in range(2)] == [["refused"], []]
     assert faults.unmatched({"a*": [], "z": []}, ["a1", "b"]) == ["z"]
 
 

@@ -14,7 +14,7 @@ from .rows import OFFERS, ROWS, SIGNALS, WIN_UPDATES, Row, World, fault
 
 # Their own ends wait for long, or are judged by what only they have.
 LEFT_OUT = ("hangs", "install-hangs", "by-itself", "window-closes", "window-closes-installing", "consent-expires")
-MODULES = (SIGNALS, OFFERS, WIN_UPDATES, "windows_preflight_info", "boot_time", "servicing")
+MODULES = (SIGNALS, OFFERS, WIN_UPDATES, "windows_preflight_info", "boot_time")
 KINDS = ("cut", "refused", "unauthorized", "garbled", "operation_timeout", "slow_answer")
 QUICK = {"rebootless_deadline": 15, "baseline_restart_timeout": 5, "baseline_back_timeout": 3}
 

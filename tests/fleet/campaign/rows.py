@@ -68,10 +68,16 @@ def full_disk() -> World:
 
 
 def fault(
-    kind: str, module: str | None = None, nth: int | None = None, seconds: float | None = None, **world: Any
+    kind: str,
+    module: str | None = None,
+    nth: int | None = None,
+    seconds: float | None = None,
+    restarts: int | None = None,
+    **world: Any,
 ) -> World:
     """A fault as the faults file has it."""
-    when = {key: value for key, value in (("module", module), ("nth", nth)) if value is not None}
+    pairs = (("module", module), ("nth", nth), ("restarts", restarts))
+    when = {key: value for key, value in pairs if value is not None}
     made: World = {"kind": kind, "when": when, "seconds": seconds, "world": world}
     return {key: value for key, value in made.items() if value not in (None, {})}
 
@@ -212,7 +218,7 @@ ROWS: dict[str, Row] = {
         again=("nothing_to_do",),
         out=True,
         world=node(),
-        faults=(fault("refused", "servicing", 1),),
+        faults=(fault("refused", SIGNALS, 1, restarts=1),),
         variables=GONE,
     ),
     # health

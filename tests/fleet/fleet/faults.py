@@ -23,9 +23,15 @@ class Fault:
     kind: str
     module: str | None
     nth: int | None
+    restarts: int
     seconds: float | None
     world: dict[str, Any] | None = None
     met: int = 0
+
+    @property
+    def from_the_start(self) -> bool:
+        """Whether no module run brings it about."""
+        return self.kind in FROM_THE_START and self.module is None and self.nth is None and not self.restarts
 
     def fires(self) -> bool:
         """Count one more occasion; whether the fault comes on this one."""
@@ -42,6 +48,7 @@ class HostFaults:
                 fault["kind"],
                 fault.get("when", {}).get("module"),
                 fault.get("when", {}).get("nth"),
+                fault.get("when", {}).get("restarts", 0),
                 fault.get("seconds"),
                 fault.get("world"),
             )
@@ -50,19 +57,16 @@ class HostFaults:
 
     def from_the_start(self) -> list[Fault]:
         """Those that no module run brings about."""
-        return [
-            fault
-            for fault in self.faults
-            if fault.kind in FROM_THE_START and fault.module is None and fault.nth is None
-        ]
+        return [fault for fault in self.faults if fault.from_the_start]
 
-    def at_module(self, name: str) -> list[Fault]:
-        """Those that come with this run of `name`."""
+    def at_module(self, name: str, restarts: int = 0) -> list[Fault]:
+        """Those that come with this run of `name` on a host that has restarted so often."""
         return [
             fault
             for fault in self.faults
             if fault.kind not in AT_RESTART
-            and (fault.module is not None or fault.nth is not None or fault.kind not in FROM_THE_START)
+            and not fault.from_the_start
+            and restarts >= fault.restarts
             and matches(name, fault.module or "*")
             and fault.fires()
         ]

@@ -364,7 +364,7 @@ class Server:
     def _fail(host: Host, command: Command, name: str) -> None:
         """Bring about the faults that come with this run."""
         now = asyncio.get_running_loop().time()
-        for fault in host.faults.at_module(name):
+        for fault in host.faults.at_module(name, host.counters.restarts):
             seconds = fault.seconds or 0.0
             if fault.kind == "cut":
                 command.cut = True
