@@ -74,7 +74,7 @@ MODULES = (
     "workflow",
 )
 # Whose rules are tested through another module.
-TESTED_BY = {"exposure": "decide", "policy_error": "policy", "rulings": "decide"}
+TESTED_BY = {"exposure": "decide", "policy_error": "policy", "rulings": "decide", "time_left": "progress"}
 # Which hold every module to the same.
 TESTS_OF_ALL = ("test_frozen.py",)
 HARMLESS = sorted((ROOT / "tests").glob("mutants-harmless-*.yml"))

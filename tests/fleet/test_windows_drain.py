@@ -16,7 +16,10 @@ from conftest import HERE, LONG, executors, quickest, simfleet
 WORLDS = HERE / "worlds-drain"
 NAMES = sorted(path.stem for path in WORLDS.glob("[!_]*.yml"))
 # One world of each kind that the PowerShell tells apart; `make long` executes it on all.
-KINDS = ("up", "paused", "no-cluster", "no-commands", "cluster-hangs", "jobs-fail", "refuses-up", "memory-denied")
+KINDS = (
+    *("up", "paused", "no-cluster", "not-set-up", "no-commands", "services-denied", "cluster-hangs", "jobs-fail"),
+    *("refuses-up", "memory-denied"),
+)
 PLAYED = {"fast": NAMES, "powershell": [name for name in NAMES if LONG or name in KINDS]}
 KEYS = ("changed", "schema", "change", "cluster", "memory", "diff", "failed", "msg")
 RUNS = yaml.safe_load((HERE / "playbooks" / "drain.yml").read_text())[0]["vars"]["runs"]
