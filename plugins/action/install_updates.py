@@ -164,7 +164,7 @@ class ActionModule(deciding.DecidingAction):
             return self.not_asked(result, before.problem, arguments, began)
         if not arguments["download_only"]:
             result["proof"] = install.proof(before.snapshot, None, kept=None, wanted_by=None, names={})
-        changed = install.stale(decision, before.current, self.now, wanted)
+        changed = install.stale(decision, before.current, self.now, wanted, download_only=arguments["download_only"])
         if changed:
             result["words"] = changed
             said = f"The decision is stale, so nothing was installed: {' '.join(changed)} Decide again."

@@ -134,7 +134,8 @@ admitted:
   type: bool
   sample: true
 code:
-  description: The reason as a word, C(admitted), C(stop_file), C(gate_closed), C(window_too_short), C(waited_too_long) or C(run_stopped).
+  description: The reason as a word, C(admitted), C(stop_file), C(gate_closed), C(window_too_short), C(waited_too_long), C(slots_kept) or
+    C(run_stopped).
   returned: with O(state=taken)
   type: str
   sample: admitted

@@ -26,8 +26,8 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
 DOS = ("read", "ask", "remember", "drain", "restore", "forget", "end")
 # active: in service; drained: out of service; absent: there is nothing to drain; unknown: nobody asked or could tell.
 FOUND = ("active", "drained", "absent", "unknown")
-# What nobody drains, and nobody restores.
-AS_IT_IS = ("drained", "absent")
+# What nobody drains, and nobody restores; and what a drain says of it.
+AS_IT_IS = {"drained": "was drained already", "absent": "there is none here"}
 LONGEST = 86400
 DETAIL = 300
 
@@ -89,14 +89,16 @@ def _adapter(item: object, where: str) -> Adapter:
     kind = item.get("type")
     if kind not in TYPES:
         raise DrainError(f"{where}.type: {kind!r} is not allowed; give {', '.join(TYPES)}.")
-    known = {"cluster": ("timeout",), "load_balancer": ("name", "drain", "restore", "wait")}
-    _keys(item, where, ("type", *known.get(kind, ("name", "drain", "restore", "check"))))
-    if kind == "cluster":
-        return Adapter(kind, kind, _whole(item.get("timeout", 600), f"{where}.timeout", LONGEST))
-    return (_load_balancer if kind == "load_balancer" else _tasks)(item, where)
+    return _LOAD[kind](item, where)
+
+
+def _cluster(item: Mapping[str, Any], where: str) -> Adapter:
+    _keys(item, where, ("type", "timeout"))
+    return Adapter("cluster", "cluster", _whole(item.get("timeout", 600), f"{where}.timeout", LONGEST))
 
 
 def _load_balancer(item: Mapping[str, Any], where: str) -> Adapter:
+    _keys(item, where, ("type", "name", "drain", "restore", "wait"))
     drain = _request(item.get("drain"), f"{where}.drain")
     wait, timeout = item.get("wait"), 300
     page = None
@@ -104,7 +106,7 @@ def _load_balancer(item: Mapping[str, Any], where: str) -> Adapter:
         given = _mapping(wait, f"{where}.wait", ("url", "status", "text", "timeout", "validate_certs", "headers"))
         timeout = _whole(given.get("timeout", timeout), f"{where}.wait.timeout", LONGEST)
         page = _url({key: part for key, part in given.items() if key != "timeout"}, f"{where}.wait")
-    name = _text(item.get("name", drain.url.name.partition("?")[0]), f"{where}.name", "a name")
+    name = _name(item.get("name", drain.url.name.partition("?")[0]), where)
     return Adapter(
         "load_balancer",
         name,
@@ -116,16 +118,20 @@ def _load_balancer(item: Mapping[str, Any], where: str) -> Adapter:
 
 
 def _tasks(item: Mapping[str, Any], where: str) -> Adapter:
+    _keys(item, where, ("type", "name", "drain", "restore", "check"))
     files = {key: _text(item.get(key), f"{where}.{key}", "a file of tasks") for key in ("drain", "restore")}
     check = item.get("check")
     return Adapter(
         "tasks",
-        _text(item.get("name", files["drain"]), f"{where}.name", "a name"),
+        _name(item.get("name", files["drain"]), where),
         0,
         drain_file=files["drain"],
         restore_file=files["restore"],
         check_file="" if check is None else _text(check, f"{where}.check", "a file of tasks"),
     )
+
+
+_LOAD = {"cluster": _cluster, "load_balancer": _load_balancer, "tasks": _tasks}
 
 
 def _request(value: object, where: str) -> Request:
@@ -145,9 +151,10 @@ def _request(value: object, where: str) -> Request:
 
 def _url(given: Mapping[str, Any], where: str) -> verify.Url:
     try:
-        return verify.Wanted.load({"urls": [given]}).urls[0]
+        (url,) = verify.Wanted.load({"urls": [given]}).urls
     except verify.VerifyError as error:
         raise DrainError(str(error).replace("urls[0]", where, 1)) from error
+    return url
 
 
 def _mapping(value: object, where: str, allowed: Sequence[str]) -> Mapping[str, Any]:
@@ -166,7 +173,11 @@ def _keys(item: Mapping[str, Any], where: str, allowed: Sequence[str]) -> None:
 def _text(value: object, where: str, what: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise DrainError(f"{where}: {value!r} is not allowed; give {what}.")
-    return shown(value, DETAIL)
+    return value
+
+
+def _name(value: object, where: str) -> str:
+    return shown(_text(value, f"{where}.name", "a name"), DETAIL)
 
 
 def _whole(value: object, where: str, most: int) -> int:
@@ -229,10 +240,10 @@ def _own(look: Any) -> Mapping[str, Any]:
 def _troubles(look: Any) -> list[str]:
     """What keeps the rest of a cluster from being whole, in words."""
     own = _own(look)
-    down = [f"node {one['name']} is {one['state']}" for one in look["nodes"] if one is not own and one["state"] != "Up"]
+    down = [f"node {one['name']} is {one['state']}" for one in look["nodes"] if one != own and one["state"] != "Up"]
     failed = [f"resource {name} has failed" for name in look["failed"]]
     jobs = int(look["storage_jobs"])
-    return down + failed + ([f"{jobs} storage job{'s' if jobs > 1 else ''} running"] if jobs else [])
+    return down + failed + {0: [], 1: ["1 storage job running"]}.get(jobs, [f"{jobs} storage jobs running"])
 
 
 def may_drain(look: Any) -> str:
@@ -240,12 +251,11 @@ def may_drain(look: Any) -> str:
     if look is None:
         return ""
     own = _own(look)
-    if own["state"] not in ("Up", "Paused"):
-        return f"this node is {own['state']}"
-    if own["state"] == "Paused" and look["groups"]:
-        return f"this node is paused and still owns {', '.join(look['groups'])}; resume it, or move them"
     if own["state"] == "Paused":
-        return ""
+        still = f"this node is paused and still owns {', '.join(look['groups'])}; resume it, or move them"
+        return still if look["groups"] else ""
+    if own["state"] != "Up":
+        return f"this node is {own['state']}"
     if len(look["nodes"]) < 2:
         return "there is no other node"
     return "; ".join(_troubles(look))
@@ -272,9 +282,9 @@ def released(look: Any, whole: bool = True) -> tuple[bool | None, str]:
     if look is None:
         return None, "the cluster is gone"
     own = _own(look)
-    troubles = _troubles(look) if whole else []
-    if own["state"] != "Up":
-        troubles.insert(0, f"this node is {own['state']}")
+    troubles = [] if own["state"] == "Up" else [f"this node is {own['state']}"]
+    if whole:
+        troubles += _troubles(look)
     return (None, "; ".join(troubles)) if troubles else (True, "up, the cluster is whole" if whole else "up")
 
 
@@ -286,11 +296,10 @@ def begin(wanted: str, adapters: Sequence[Adapter]) -> Progress:
     return {
         "wanted": wanted,
         "adapters": [_entry(one.type, one.name) for one in adapters],
-        "read": False,
-        # Whether there is a memory, since when, and whether this run made it.
-        "remembered": False,
+        # Whether there is a memory, since when, and whether this run made it; null until the host was read.
+        "remembered": None,
         "since": None,
-        "first": False,
+        "first": None,
         "written": False,
         "forgotten": False,
         # Whether a drain was refused, so that all is put back.
@@ -310,17 +319,21 @@ def _entry(kind: str, name: str, **known: Any) -> Entry:
 def step(progress: Progress) -> dict[str, Any]:
     """The next step: `{do, adapter}`."""
     entries = progress["adapters"]
-    if progress["state"] is not None or (not entries and progress["wanted"] == "drained"):
+    if progress["state"] is not None or (not entries and _drains(progress)):
         return {"do": "end", "adapter": None}
-    if not progress["read"]:
+    if progress["remembered"] is None:
         return {"do": "read", "adapter": None}
-    if progress["wanted"] == "drained" and not progress["undo"]:
+    if _drains(progress) and not progress["undo"]:
         return _step_drain(progress)
     for place in reversed(range(len(entries))):
         if _to_restore(progress, entries[place]):
             return {"do": "restore", "adapter": place}
     forget = progress["remembered"] and not progress["forgotten"] and (not progress["undo"] or _untouched(progress))
     return {"do": "forget" if forget else "end", "adapter": None}
+
+
+def _drains(progress: Progress) -> bool:
+    return bool(progress["wanted"] == "drained")
 
 
 def _untouched(progress: Progress) -> bool:
@@ -369,8 +382,7 @@ def _stop(progress: Progress, state: str, why: object) -> None:
 
 def _take_read(progress: Progress, _place: int | None, answer: Mapping[str, Any]) -> None:
     """The memory, the cluster and the time now."""
-    progress["read"] = True
-    drain = progress["wanted"] == "drained"
+    drain = _drains(progress)
     if not answer["ok"]:
         _stop(progress, "unknown", answer["detail"])
         return
@@ -382,22 +394,22 @@ def _take_read(progress: Progress, _place: int | None, answer: Mapping[str, Any]
     progress.update(remembered=memory is not None, first=memory is None)
     progress["since"] = memory["since"] if memory else answer["now"] if drain else None
     kept = {(one["type"], one["name"]): one["found"] for one in memory["adapters"]} if memory else {}
-    for entry in progress["adapters"]:
-        entry["found"] = kept.pop((entry["type"], entry["name"]), None)
-        if entry["type"] == "cluster":
-            look = answer["cluster"]
-            if look["ok"]:
-                entry["now"] = cluster_state(look["value"])
-            why = may_drain(look["value"]) if look["ok"] else f"the cluster cannot be read: {look['error']['message']}"
-            if why and drain:
-                entry.update(ok=False, detail=shown(why, DETAIL))
-                _stop(progress, "refused", f"cluster: {why}")
+    named = {(entry["type"], entry["name"]): entry for entry in progress["adapters"]}
+    for key, entry in named.items():
+        entry["found"] = kept.pop(key, None)
+    cluster = named.get(("cluster", "cluster"))
+    if cluster:
+        look = answer["cluster"]
+        if look["ok"]:
+            cluster["now"] = cluster_state(look["value"])
+        why = may_drain(look["value"]) if look["ok"] else f"the cluster cannot be read: {look['error']['message']}"
+        if why and drain:
+            cluster.update(ok=False, detail=shown(why, DETAIL))
+            _stop(progress, "refused", f"cluster: {why}")
     # What a host remembers and nobody names any more cannot be restored, so it is not forgotten either.
     for (kind, name), found in kept.items():
         said = "remembered on the host, and not among the adapters"
-        progress["adapters"].append(
-            _entry(kind, name, found=found, now=found, ok=drain or found in AS_IT_IS, detail=said)
-        )
+        progress["adapters"].append(_entry(kind, name, found=found, now=found, ok=drain, detail=said))
     if not drain:
         _begin_restore(progress, memory)
 
@@ -427,8 +439,7 @@ def _take_remember(progress: Progress, _place: int | None, answer: Mapping[str, 
     progress["written"] = progress["remembered"] = True
     for entry in progress["adapters"]:
         if entry["now"] in AS_IT_IS and entry["ok"] is None:
-            said = "there is none here" if entry["now"] == "absent" else "was drained already"
-            entry.update(ok=True, detail=said)
+            entry.update(ok=True, detail=AS_IT_IS[entry["now"]])
 
 
 def before_remember(progress: Progress) -> Progress:
@@ -459,7 +470,7 @@ def _take_restore(progress: Progress, place: int | None, answer: Mapping[str, An
         entry["done"] = "restored"
     if progress["undo"]:
         # The others are put back all the same: each that is in service again is one less to look after.
-        entry["undone"] = answer["ok"] is True
+        entry["undone"] = bool(answer["ok"])
         if not answer["ok"]:
             entry["detail"] = shown(f"{entry['detail']}; not restored: {detail}", DETAIL)
         return
@@ -471,12 +482,12 @@ def _take_restore(progress: Progress, place: int | None, answer: Mapping[str, An
 
 def _take_forget(progress: Progress, _place: int | None, answer: Mapping[str, Any]) -> None:
     progress["forgotten"] = True
-    if progress["undo"] and answer["ok"] is not True:
-        progress["why"] = shown(f"{progress['why']}; the memory of it could not be removed: {answer['detail']}", DETAIL)
-    elif answer["ok"] is not True:
-        _stop(progress, "drained" if answer["ok"] is False else "unknown", answer["detail"])
-    else:
+    if answer["ok"]:
         progress["remembered"] = False
+    elif progress["undo"]:
+        progress["why"] = shown(f"{progress['why']}; the memory of it could not be removed: {answer['detail']}", DETAIL)
+    else:
+        _stop(progress, "unknown" if answer["ok"] is None else "drained", answer["detail"])
 
 
 _TAKE = {

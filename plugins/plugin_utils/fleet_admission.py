@@ -116,9 +116,8 @@ def gate(run: Mapping[str, Any]) -> Gate:
 
 
 def _ended(bad: Sequence[str]) -> str:
-    if not bad:
-        return "No host ended badly"
-    return f"{len(bad)} {'host' if len(bad) == 1 else 'hosts'} ended badly ({named(bad)})"
+    count = {0: "No host", 1: "1 host"}.get(len(bad), f"{len(bad)} hosts")
+    return f"{count} ended badly" + (f" ({named(bad)})" if bad else "")
 
 
 # --- admission ---------------------------------------------------------------------------------------------------
@@ -127,15 +126,17 @@ def _ended(bad: Sequence[str]) -> str:
 def admit(run: Mapping[str, Any], leases: Sequence[Mapping[str, Any]], ask: Ask) -> Answer:
     """Whether the host may go out now, may not at all, or is to ask again."""
     own = next((lease for lease in leases if lease["host"] == ask.host), None)
-    if own is not None and own["run"] == run["run"] and ask.kind in (own["kind"], "install"):
+    mine = own is not None and own["run"] == run["run"]
+    enough = own is not None and ask.kind in (own["kind"], "install")
+    if mine and enough:
         return Answer(True, "admitted", "The host has its slot already.")
-    left = own if own is not None and own["run"] != run["run"] and not own["alive"] else None
+    theirs = None if mine else own
+    left = theirs if theirs is not None and not theirs["alive"] else None
     refusal = _stopped(run, ask) or _too_late(ask)
     if refusal is not None:
         return refusal if left is None else refusal._replace(why=f"{refusal.why} {_still_out(left)}")
     # A host that is out already is counted: to keep it waiting for a slot or a wave helps nobody.
-    out = left is not None and ask.kind in (left["kind"], "install")
-    waiting = None if out else _not_yet(run, leases, ask)
+    waiting = None if left is not None and enough else _not_yet(run, leases, theirs, ask)
     if waiting is None:
         why = (
             "The host may go out."
@@ -173,11 +174,12 @@ def _too_late(ask: Ask) -> Answer | None:
     return Answer(False, "window_too_short", why)
 
 
-def _not_yet(run: Mapping[str, Any], leases: Sequence[Mapping[str, Any]], ask: Ask) -> Answer | None:
+def _not_yet(
+    run: Mapping[str, Any], leases: Sequence[Mapping[str, Any]], theirs: Mapping[str, Any] | None, ask: Ask
+) -> Answer | None:
     """What the host has to wait for: another run that has it, earlier waves, their soak time, the limits."""
-    for lease in leases:
-        if lease["host"] == ask.host and lease["run"] != run["run"] and lease["alive"]:
-            return Answer(False, WAIT, f"Run {lease['run']} has the host in its hands.")
+    if theirs is not None and theirs["alive"]:
+        return Answer(False, WAIT, f"Run {theirs['run']} has the host in its hands.")
     why = _wave(run, ask)
     if why is not None:
         return Answer(False, WAIT, why)

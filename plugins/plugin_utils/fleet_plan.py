@@ -76,7 +76,7 @@ def plan(given: Sequence[Mapping[str, Any]], spec: FleetSpec, forks: int) -> dic
         played.append(best([host._replace(seconds=max(1, host.seconds)) for host in members], most))
         waves.append({"number": number, "canary": canary, "hosts": played[-1].order})
     needed = _forks_needed(fleet, most, played)
-    soaks = int(spec.soak.total_seconds()) * max(0, len(waves) - 1)
+    soaks = int(spec.soak.total_seconds()) * len(waves[1:])
     return {
         "schema": SCHEMA,
         "hosts": len(fleet),
@@ -109,8 +109,7 @@ def _waves(fleet: Sequence[Host], spec: FleetSpec) -> Iterator[tuple[bool, list[
     """The canary hosts (True) and the other waves, none empty."""
     spread = _spread(fleet, spec)
     if isinstance(spec.canary, Amount):
-        least = 1 if spec.canary.percent else 0
-        first = spread[: spec.canary.of(len(fleet), least)]
+        first = [] if spec.canary.percent == 0 else spread[: spec.canary.of(len(fleet), 1)]
     else:
         first = [host for host in fleet if host.name in spec.canary]
     if first:
@@ -126,20 +125,12 @@ def _waves(fleet: Sequence[Host], spec: FleetSpec) -> Iterator[tuple[bool, list[
 
 def _sizes(total: int, spec: FleetSpec) -> Iterator[int]:
     """The sizes of the waves after the canary, endless: the last one given repeats, as with Ansible's `serial`."""
-    if not spec.waves:
-        yield total
-        return
-    size = 1
-    if spec.growth is None:
-        for amount in spec.waves:
-            size = amount.of(total, 1)
-            yield size
-        while True:
-            yield size
-    exact = float(spec.waves[0].of(total, 1))
+    *sizes, last = [amount.of(total, 1) for amount in spec.waves] or [total]
+    yield from sizes
+    exact = float(last)
     while True:
         yield math.floor(exact)
-        exact = min(exact * spec.growth, float(max(total, 1)))
+        exact *= spec.growth or 1
 
 
 def _spread(fleet: Sequence[Host], spec: FleetSpec) -> list[Host]:
@@ -162,12 +153,17 @@ class Queue:
         self.free = dict(most)
         self.work = dict.fromkeys(most, 0)
         self.kinds: dict[frozenset[str], list[Host]] = {}
-        # The longest is last, from where it is taken; of equal ones the first of `members`.
-        for _index, host in sorted(enumerate(members), key=lambda one: (one[1].seconds, -one[0])):
+        # Equal ones keep the order of `members`; they are taken from the end.
+        longest_first = sorted(members, key=lambda one: one.seconds, reverse=True)
+        for host in reversed(longest_first):
             kind = host.groups.intersection(most) | {RUN}
             self.kinds.setdefault(kind, []).append(host)
             for limit in kind:
                 self.work[limit] += host.seconds
+
+    def waits(self) -> bool:
+        """Whether any host still waits."""
+        return any(self.kinds.values())
 
     def way(self, host: Host) -> float:
         """The least seconds in which the host's groups can be done: the most work per slot, and not less than the host."""
@@ -181,16 +177,21 @@ class Queue:
     def take(self, rank: Rank) -> Host | None:
         """The host that goes out next, None when none may."""
         heads = [
-            (kind, hosts[-1]) for kind, hosts in self.kinds.items() if hosts and all(self.free[one] for one in kind)
+            (kind, hosts[-1]) for kind, hosts in self.kinds.items() if hosts and all(self.free[one] > 0 for one in kind)
         ]
         if not heads:
             return None
         kind, host = max(heads, key=lambda head: rank(self, head[1]))
         self.kinds[kind].pop()
         for limit in kind:
-            self.free[limit] -= 1
             self.work[limit] -= host.seconds
+        self.out(host)
         return host
+
+    def out(self, host: Host) -> None:
+        """A host is out of service: it was taken from here or is out already, whether or not there was a place for it."""
+        for limit in host.groups.intersection(self.most) | {RUN}:
+            self.free[limit] -= 1
 
     def back(self, host: Host) -> None:
         """A host is in service again."""
@@ -217,7 +218,7 @@ def play(members: Sequence[Host], most: Mapping[str, int], rank: Rank) -> Played
     out: list[tuple[int, int, Host]] = []
     order: list[str] = []
     now, at_once = 0, 0
-    while len(order) < len(members) or out:
+    while queue.waits() or out:
         while (host := queue.take(rank)) is not None:
             order.append(host.name)
             heapq.heappush(out, (now + host.seconds, len(order), host))
@@ -233,8 +234,8 @@ def play(members: Sequence[Host], most: Mapping[str, int], rank: Rank) -> Played
 
 def _forks_needed(fleet: Collection[Host], most: Mapping[str, int], played: Sequence[Played]) -> int:
     """The most hosts out at once, and one that waits for each limit: a slot that gets free is taken at once then."""
-    waiting = sum(any(limit in host.groups for host in fleet) for limit in most if limit != RUN) or 1
-    return min(len(fleet), max((wave.at_once for wave in played), default=0) + waiting)
+    waiting = sum(any(limit in host.groups for host in fleet) for limit in most) or 1
+    return max((min(len(fleet), wave.at_once + waiting) for wave in played), default=0)
 
 
 def _warnings(fleet: Collection[Host], spec: FleetSpec, forks: int, needed: int) -> Iterator[str]:
@@ -251,12 +252,12 @@ def _warnings(fleet: Collection[Host], spec: FleetSpec, forks: int, needed: int)
         names = {host.name for host in fleet}
         missing = [name for name in spec.canary if name not in names]
         if missing:
-            yield f"canary: {named(missing)} {'is' if len(missing) == 1 else 'are'} not in the run."
-            if len(missing) == len(spec.canary):
+            yield f"canary: {named(missing)} {'are' if missing[1:] else 'is'} not in the run."
+            if names.isdisjoint(spec.canary):
                 yield "canary: the run has none of them, so it has no canary."
 
 
 def named(names: Sequence[str]) -> str:
     """Names for a sentence, the first few of many."""
-    rest = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
+    rest = len(names[NAMED:])
+    return ", ".join(names[:NAMED]) + (f" and {rest} more" if rest else "")

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -42,13 +41,13 @@ class Amount(NamedTuple):
     percent: Fraction | None
 
     def of(self, total: int, least: int = 0) -> int:
-        """How many of `total` hosts are meant: a percentage rounds down, to `least` at least.
+        """How many of `total` hosts are meant: a percentage rounds down, with `least` in place of none.
 
         A number is what it is, even above the total.
         """
         if self.percent is None:
             return self.number or 0
-        return max(least, math.floor(self.percent * total / 100))
+        return self.percent * total // 100 or least
 
 
 @dataclass(frozen=True)
@@ -107,10 +106,9 @@ def _amount(value: object, where: str, least: int = 1) -> Amount:
     match = PERCENT.fullmatch(value) if isinstance(value, str) else None
     if match:
         percent = Fraction(match[1])
-        if percent <= 100 and (percent > 0 or least == 0):
+        if percent <= 100 and (percent or not least):
             return Amount(None, percent)
-    above = "0 or more" if least == 0 else "1 or more"
-    raise wrong(where, value, f'a number of hosts, {above}, or a percentage up to 100 like "25%",')
+    raise wrong(where, value, f'a number of hosts, {least} or more, or a percentage up to 100 like "25%",')
 
 
 def _canary(value: object, where: str) -> Amount | tuple[str, ...]:

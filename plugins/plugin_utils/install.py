@@ -34,12 +34,17 @@ HRESULT = re.compile(r"0x([0-9A-Fa-f]{8})(?![0-9A-Fa-f])")
 
 
 def stale(
-    decision: Mapping[str, Any], current: Mapping[str, Any], now: datetime, wanted: Collection[str] | None = None
+    decision: Mapping[str, Any],
+    current: Mapping[str, Any],
+    now: datetime,
+    wanted: Collection[str] | None = None,
+    *,
+    download_only: bool = False,
 ) -> list[str]:
     """What has changed since the decision, in sentences; empty when it still holds.
 
     `current` is what a decision made now would rest on (`stale_when`). Of the offers only those count that are to be
-    installed, or the `wanted`.
+    installed, or the `wanted`. A download needs no window.
     """
     words = []
     before = decision["stale_when"]
@@ -64,7 +69,7 @@ def stale(
                 f"{names.get(update, update)} was offered as revision {revision}, and is revision {offered} now."
             )
     window = decision["restart"]["window"]
-    end = moment(window["end"]) if decision["restart"]["now"] and window else None
+    end = moment(window["end"]) if decision["restart"]["now"] and window and not download_only else None
     if isinstance(end, datetime) and now >= end:
         words.append(f"The window for the restart closed at {window['end']}.")
     return words

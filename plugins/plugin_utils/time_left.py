@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_plan import RUN, Host, Queue
+from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_plan import Host, Queue
 
 # A host that is out for so many times what was expected says nothing about when it comes back.
 LOST = 2.0
@@ -80,22 +81,21 @@ def time_left(waves: Sequence[Wave], most: Mapping[str, int], soak: float) -> fl
 def _ends(turns: Sequence[Turn], most: Mapping[str, int], at: float) -> float | None:
     """When the last of these hosts has ended; those that wait may go out from `at` on."""
     waiting = [turn.host for turn in turns if turn.been is None]
-    queue = Queue(waiting, most)
+    queue, number = Queue(waiting, most), itertools.count()
     out: list[tuple[float, int, Host | None]] = []
     for host, been, limited in turns:
         if been is None:
             continue
         if been > LOST * host.seconds:
             return None
-        out.append((max(host.seconds - been, OVERDUE * host.seconds), len(out), host if limited else None))
-        for limit in (host.groups.intersection(most) | {RUN}) if limited else ():
-            queue.free[limit] = max(0, queue.free[limit] - 1)
+        out.append((max(host.seconds - been, OVERDUE * host.seconds), next(number), host if limited else None))
+        if limited:
+            queue.out(host)
     heapq.heapify(out)
-    last, gone = at, 0
-    while out or gone < len(waiting):
+    last = at
+    while out or queue.waits():
         while (going := queue.take(lambda found, one: (found.way(one), one.seconds))) is not None:
-            gone += 1
-            heapq.heappush(out, (at + going.seconds, len(turns) + gone, going))
+            heapq.heappush(out, (at + going.seconds, next(number), going))
         if not out:
             return None
         now, _number, back = heapq.heappop(out)

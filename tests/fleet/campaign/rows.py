@@ -112,7 +112,8 @@ class Row:
 
 def well(what: str, **more: Any) -> Row:
     """The run gets over it: one restart, and nothing is left to do."""
-    return Row(what, ("restarted",), False, more.pop("restarts", 1), again=("nothing_to_do",), **more)
+    again = more.pop("again", ("nothing_to_do",))
+    return Row(what, ("restarted",), False, more.pop("restarts", 1), again=again, **more)
 
 
 def stays(what: str, outcome: str, *, failed: bool = True, **more: Any) -> Row:
@@ -125,12 +126,17 @@ ROWS: dict[str, Row] = {
     # connection
     "refused": stays("refuses connections", "not_reached", faults=(fault("refused"),)),
     "unauthorized": stays("refuses the credentials", "not_reached", faults=(fault("unauthorized"),)),
-    "cut-at-search": well("cut while searching", faults=(fault("cut", OFFERS, 1),), hotpatch=("not_reached",)),
+    "cut-at-search": well(
+        "cut while searching",
+        faults=(fault("cut", OFFERS, 1),),
+        hotpatch=("not_reached",),
+        again=("nothing_to_do", "restarted"),
+    ),
     "hangs": stays(
         "never answers", "not_reached", faults=(fault("slow_answer", SIGNALS, seconds=30),), variables=HANGS
     ),
     "slow": well("answers slowly", faults=(fault("slow_answer", SIGNALS, 1, 1),)),
-    "garbled": well("garbled answer", faults=(fault("garbled", OFFERS, 1),), hotpatch=("not_reached",)),
+    "garbled": well("garbled answer", faults=(fault("garbled", OFFERS, 1),)),
     "garbled-installing": well(
         "garbled answer while installing", faults=(fault("garbled", WIN_UPDATES, 5),), hotpatch=None
     ),

@@ -221,7 +221,6 @@ class Host:
         self.down("never_back" if "never_back" in kinds else "restart")
         self._end_processes()
         if "never_back" in kinds:
-            self._will_boot = False
             return
         more = sum(fault.seconds or 0 for fault in faults)
         down = float(self.state.get("reboot", {}).get("down_seconds", 2)) + more
@@ -397,7 +396,10 @@ class Host:
             values[next((name for name in values if name.lower() == "ubr"), "UBR")] = revision
 
     def world(self) -> dict[str, Any]:
-        """The world as it is when everybody has gone: a restart or an installation that is under way ends well."""
+        """The world as it is when everybody has gone: a restart or an installation that is under way ends well.
+
+        A host that has not come back is switched on by somebody.
+        """
         if self._will_boot:
             self._end_processes()
             self.booted()

@@ -30,6 +30,12 @@ def look(own: str = "Up", other: str = "Up", **more: Any) -> dict[str, Any]:
     return {"own": "A", "nodes": nodes, "groups": [], "failed": [], "storage_jobs": 0, **more}
 
 
+def third(state: str, **more: Any) -> dict[str, Any]:
+    """A cluster of three nodes, the host not the first of them, all up but one that is in this state."""
+    seen = look(**more)
+    return seen | {"nodes": [{"name": "c", "state": state, "drain": ""}, *reversed(seen["nodes"])]}
+
+
 # Input
 
 
@@ -46,7 +52,20 @@ def test_defaults() -> None:
     assert (balancer.drain.method, balancer.drain.body, balancer.drain.json) == ("POST", '{"state": "out"}', True)
     assert balancer.drain.url.status == (200, 201, 202, 204)
     assert (balancer.restore.method, balancer.restore.body, balancer.restore.json) == ("PUT", "in", False)
-    assert (files.name, files.drain_file, files.restore_file, files.check_file) == ("out.yml", "out.yml", "in.yml", "")
+    assert files == drain.Adapter("tasks", "out.yml", 0, drain_file="out.yml", restore_file="in.yml")
+
+
+def test_a_file_of_tasks_is_the_one_that_was_given() -> None:
+    """Only what is shown of it is put on one short line."""
+    far = f"my  own/{'x' * 300}.yml"
+    [made] = drain.load([{"type": "tasks", "drain": far, "restore": f"{far}2", "check": f"{far}3"}])
+    assert (made.drain_file, made.restore_file, made.check_file) == (far, f"{far}2", f"{far}3")
+    assert (made.name[:10], len(made.name)) == ("my own/xxx", drain.DETAIL)
+
+
+def test_a_name_is_one_line_of_at_most_300_characters() -> None:
+    (files,) = drain.load([{**FILES, "name": "Web\nfarm " + "n" * 300}])
+    assert files.name == "Web farm " + "n" * 291
 
 
 def test_everything_given() -> None:
@@ -133,6 +152,10 @@ def test_everything_given() -> None:
             "x_adapters[0].restore.url: 'lb' is not allowed; give a URL as https://host/path.",
         ),
         (
+            [{**BALANCER, "restore": {"url": "urls[0]"}}],
+            "x_adapters[0].restore.url: 'urls[0]' is not allowed; give a URL as https://host/path.",
+        ),
+        (
             [{**BALANCER, "drain": {**DRAIN, "headers": {"A": f"{SECRET}\n"}}}],
             "x_adapters[0].drain.headers.A: its value is not allowed; give printable ASCII text on one line.",
         ),
@@ -154,6 +177,7 @@ def test_nothing_is_remembered() -> None:
 @pytest.mark.parametrize(
     "change",
     [
+        {"schema": 0},
         {"schema": 2},
         {"schema": None},
         {"since": 1},
@@ -171,6 +195,12 @@ def test_a_memory_that_is_none_of_ours(change: dict[str, Any]) -> None:
     assert drain.recall(json.dumps(good)) == {"since": SINCE, "adapters": kept}
     with pytest.raises(DrainError, match="cannot be read; look at it, and remove it"):
         drain.recall(json.dumps(good | change))
+
+
+def test_a_remembered_time_is_cut() -> None:
+    """A memory that somebody wrote into does not fill a report."""
+    memory = drain.recall(json.dumps({"schema": 1, "since": "s" * 50, "adapters": []}))
+    assert memory == {"since": "s" * 40, "adapters": []}
 
 
 @pytest.mark.parametrize("text", ["", "x", "[]", "1", "null", '"a"'])
@@ -211,8 +241,12 @@ def test_the_memory_is_ascii_and_has_no_request() -> None:
         ),
         (look("Joining"), "unknown", "this node is Joining"),
         (look("Down"), "unknown", "this node is Down"),
-        (look(own_name=1) | {"own": "c"}, "unknown", "this node is missing"),
+        (look() | {"own": "c"}, "unknown", "this node is missing"),
         (look(other="Paused"), "active", "node b is Paused"),
+        (third("Up"), "active", ""),
+        (third("Down", own="Paused"), "drained", ""),
+        # A state that no Windows has yet is not up.
+        (third("Upgrading"), "active", "node c is Upgrading"),
         (
             look(failed=["X", "Y"], storage_jobs=1),
             "active",
@@ -239,6 +273,7 @@ def test_may_a_node_be_drained(seen: Any, state: str, why: str) -> None:
         (look("Paused", drain="Failed"), False, "the cluster could not move its roles"),
         (look("Paused", drain="Failed", groups=["A"]), False, "the cluster could not move its roles, it still owns A"),
         (look("Down", drain="InProgress"), False, "this node is Down"),
+        (look("Down", drain="Completed"), False, "this node is Down"),
     ],
 )
 def test_is_a_node_drained(seen: Any, ok: bool | None, why: str) -> None:
@@ -252,6 +287,7 @@ def test_is_a_node_drained(seen: Any, ok: bool | None, why: str) -> None:
         (look(), (True, "up, the cluster is whole"), (True, "up")),
         (look("Paused"), (None, "this node is Paused"), (None, "this node is Paused")),
         (look("Joining", "Down"), (None, "this node is Joining; node b is Down"), (None, "this node is Joining")),
+        (look() | {"own": "c"}, (None, "this node is missing"), (None, "this node is missing")),
         (look(storage_jobs=1), (None, "1 storage job running"), (True, "up")),
         (look(failed=["X"]), (None, "resource X has failed"), (True, "up")),
     ],
@@ -354,10 +390,17 @@ def test_a_second_drain_that_is_refused_keeps_the_first_memory() -> None:
 def test_what_was_out_before_is_said() -> None:
     host = Host(["drained", "unknown", "absent"])
     out = host.run("drained", THREE)
-    assert [one["detail"] for one in out["adapters"]] == ["was drained already", "drain said so", "there is none here"]
+    assert [(one["ok"], one["done"], one["detail"]) for one in out["adapters"]] == [
+        (True, "none", "was drained already"),
+        (True, "drained", "drain said so"),
+        (True, "none", "there is none here"),
+    ]
     back = host.run("active", THREE)
-    said = ["was drained before, and stays so", "restore said so", "was absent before, and stays so"]
-    assert [one["detail"] for one in back["adapters"]] == said
+    assert [(one["ok"], one["done"], one["detail"]) for one in back["adapters"]] == [
+        (True, "none", "was drained before, and stays so"),
+        (True, "restored", "restore said so"),
+        (True, "none", "was absent before, and stays so"),
+    ]
 
 
 def test_a_refusal_takes_back_in_the_opposite_order() -> None:
@@ -375,8 +418,9 @@ def test_a_refusal_takes_back_in_the_opposite_order() -> None:
     assert (out["state"], out["why"], out["remembered_since"]) == ("refused", "cluster cluster: drain said so", None)
 
 
-def test_a_refusal_that_cannot_be_taken_back() -> None:
-    host = Host(["active"] * 3, {("drain", 2): False, ("restore", 1): False})
+@pytest.mark.parametrize("ok", [False, None])
+def test_a_refusal_that_cannot_be_taken_back(ok: bool | None) -> None:
+    host = Host(["active"] * 3, {("drain", 2): False, ("restore", 1): ok})
     out = host.run("drained", THREE)
     assert host.did[-3:] == [("restore", 2), ("restore", 1), ("restore", 0)]
     assert (out["state"], out["remembered_since"]) == ("unknown", SINCE)
@@ -384,8 +428,9 @@ def test_a_refusal_that_cannot_be_taken_back() -> None:
     assert out["adapters"][1]["detail"] == "drain said so; not restored: restore said so"
 
 
-def test_a_memory_that_stays_after_a_refusal_is_said() -> None:
-    host = Host(["active"] * 3, {("drain", 0): False, ("forget", None): False})
+@pytest.mark.parametrize("ok", [False, None])
+def test_a_memory_that_stays_after_a_refusal_is_said(ok: bool | None) -> None:
+    host = Host(["active"] * 3, {("drain", 0): False, ("forget", None): ok})
     out = host.run("drained", THREE)
     assert (out["state"], out["remembered_since"]) == ("refused", SINCE)
     assert out["why"].endswith("drain said so; the memory of it could not be removed: forget said so")
@@ -425,16 +470,41 @@ def test_how_putting_back_ends_early(fails: dict[Any, Any], state: str) -> None:
     assert host.memory is not None
 
 
+@pytest.mark.parametrize(("wanted", "state"), [("drained", "refused"), ("active", "unknown")])
+def test_a_memory_that_cannot_be_read(wanted: str, state: str) -> None:
+    """Nothing is done: a drain is refused, and whether the host is in service nobody knows."""
+    host = Host(["active"] * 3)
+    host.memory = "[]"
+    out = host.run(wanted, THREE)
+    assert (out["state"], out["remembered_since"], host.did) == (state, None, [("read", None)])
+    assert out["why"] == "what the host remembers of its drain (drain.json) cannot be read; look at it, and remove it"
+
+
 def test_an_adapter_that_nobody_names_any_more() -> None:
     host = Host(["active"] * 3)
     host.run("drained", THREE)
     out = host.run("drained", THREE[1:2])
-    assert (out["state"], len(out["adapters"])) == ("drained", 3)
+    assert out["state"] == "drained"
+    assert sorted((one["type"], one["ok"], one["done"]) for one in out["adapters"]) == [
+        ("cluster", True, "none"),
+        ("load_balancer", True, "none"),
+        ("tasks", True, "none"),
+    ]
     assert json.loads(host.memory or "")["adapters"][1]["found"] == "active"
     back = host.run("active", [])
     said = "load_balancer https://lb/out, tasks out.yml, cluster cluster: remembered on the host, and not among the adapters"
     assert (back["state"], host.did) == ("drained", [("read", None)])
     assert sorted(back["why"].partition(": ")[0].split(", ")) == sorted(said.partition(": ")[0].split(", "))
+
+
+@pytest.mark.parametrize("found", ["drained", "absent"])
+def test_what_was_out_before_needs_no_adapter_any_more(found: str) -> None:
+    host = Host(["active", found, "active"])
+    host.run("drained", THREE)
+    back = host.run("active", [BALANCER, {"type": "cluster"}])
+    assert (back["state"], back["remembered_since"], host.memory) == ("active", None, None)
+    one = {"type": "tasks", "name": "out.yml", "found": found, "done": "none", "ok": True}
+    assert back["adapters"][2] == one | {"detail": f"was {found} before, and stays so"}
 
 
 def test_no_adapters() -> None:

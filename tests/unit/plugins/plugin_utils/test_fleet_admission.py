@@ -56,6 +56,8 @@ def ask(host: str = "w1", kind: str = "restart", **more: Any) -> Ask:
 
 
 YES = Answer(True, "admitted", "The host may go out.")
+# Names of another run, before this one's in the alphabet and after it.
+OTHERS = ["another", "other"]
 
 
 # --- gate --------------------------------------------------------------------------------------------------------
@@ -111,6 +113,11 @@ def test_bad_outcomes() -> None:
             {"w1": ended("failed"), "w2": ended("failed")},
             {"budget": {"failed": 6, "per_wave": 1}, "canary": ["w1"]},
             Gate(True, ["w1", "w2"], 6, "2 hosts ended badly (w1, w2); the run's budget is 6."),
+        ),
+        (
+            {"w1": ended("failed")},
+            {"budget": {"failed": 6, "per_wave": 2}},
+            Gate(True, ["w1"], 6, "1 host ended badly (w1); the run's budget is 6."),
         ),
         (
             {"w1": ended("failed")},
@@ -182,7 +189,7 @@ def test_stopped(
 
 @pytest.mark.parametrize(
     ("left", "needs", "admitted"),
-    [(600, 600, True), (600, 601, False), (1, 0, True), (0, 0, False), (-60, 0, False)],
+    [(600, 600, True), (600, 601, False), (1, 0, True), (0, 0, False), (-60, 0, False), (-60, -120, False)],
 )
 def test_window(left: int, needs: int, admitted: bool) -> None:
     asked = ask(window_end=NOW + timedelta(seconds=left), needs_seconds=needs, now=NOW + timedelta(days=3))
@@ -196,6 +203,10 @@ def test_words_of_a_window() -> None:
     asked = ask(window_end=NOW - timedelta(minutes=9), needs_seconds=3600)
     assert fleet_admission.admit(run(), [], asked).why == "The host needs 1:00:00, and its window has 0:00:00 left."
     assert fleet_admission.admit(run(), [], ask(needs_seconds=3600)).admitted
+
+
+def test_who_says_nothing_of_it_needs_no_time_and_has_not_waited() -> None:
+    assert (ask().needs_seconds, ask().waited) == (0, 0.0)
 
 
 @pytest.mark.parametrize("kind", fleet_admission.KINDS)
@@ -294,14 +305,20 @@ def test_those_ahead_go_first_when_they_can() -> None:
     assert fleet_admission.admit(run(**spec), [], ask("w1", ahead=["w3"])).why == (
         "Of group web 1 may be out, and 0 are; 1 that waited before go first."
     )
+    assert fleet_admission.admit(run(max_unavailable=3), [lease("w2"), lease("s1")], ask("o1", ahead=["w3"])).why == (
+        "Of all hosts 3 may be out, and 2 are: w2, s1; 1 that waited before go first."
+    )
     assert fleet_admission.admit(run(**spec), [], ask("w1", "install", ahead=["w3"])) == YES
 
 
-def test_a_host_that_another_run_has() -> None:
-    held = [lease("w1", "other")]
-    answer = Answer(False, "wait", "Run other has the host in its hands.")
+@pytest.mark.parametrize("other", OTHERS)
+def test_a_host_that_another_run_has(other: str) -> None:
+    held = [lease("w1", other)]
+    answer = Answer(False, "wait", f"Run {other} has the host in its hands.")
     assert fleet_admission.admit(run(), held, ask()) == answer
-    assert fleet_admission.admit(run(), [lease("w1", "other", "install")], ask(kind="install")) == answer
+    assert fleet_admission.admit(run(), [lease("w1", other, "install")], ask(kind="install")) == answer
+    for host in ("o1", "w2"):
+        assert fleet_admission.admit(run(), held, ask(host)) == YES
     assert answer.waits
     assert not YES.waits
 
@@ -315,17 +332,20 @@ def test_a_host_that_another_run_has() -> None:
         ("install", "restart", False),
     ],
 )
-def test_a_host_that_is_out_already_goes_before_waves_and_limits(has: str, asks: str, at_once: bool) -> None:
-    left = lease("w1", "old", has, alive=False)
+@pytest.mark.parametrize("old", OTHERS)
+def test_a_host_that_is_out_already_goes_before_waves_and_limits(has: str, asks: str, at_once: bool, old: str) -> None:
+    left = lease("w1", old, has, alive=False)
     found = run(canary=["o1"], max_unavailable=1)
     answer = fleet_admission.admit(found, [left, lease("s1")], ask(kind=asks))
-    taken_over = Answer(True, "admitted", "Run old has ended and left its slot, taken over now.", left)
+    taken_over = Answer(True, "admitted", f"Run {old} has ended and left its slot, taken over now.", left)
     assert answer == (taken_over if at_once else Answer(False, "wait", "The canary is not finished: o1."))
     done = run({"o1": ended()}, canary=["o1"], max_unavailable=1)
     assert fleet_admission.admit(done, [left], ask(kind=asks)) == taken_over
 
 
-@pytest.mark.parametrize(("waited", "code"), [(3599.9, "wait_limit"), (3600.0, "waited_too_long")])
+@pytest.mark.parametrize(
+    ("waited", "code"), [(3599.9, "wait_limit"), (3600.0, "waited_too_long"), (3615.0, "waited_too_long")]
+)
 def test_patience(waited: float, code: str) -> None:
     found = run(max_unavailable=1, slot_wait="1h")
     answer = fleet_admission.admit(found, [lease("w2")], ask(waited=waited))
@@ -347,6 +367,7 @@ def test_patience(waited: float, code: str) -> None:
             "Of group web 1 may be out, and nobody puts back zz (left behind by run old).",
         ),
         ([lease("zz", "old")], ["zz"], None),
+        *(([lease("w2", other)], ["w2"], None) for other in OTHERS),
         ([lease("w2", "old", alive=False)], [], None),
         (
             [lease("w2", "old", alive=False)],
@@ -354,6 +375,7 @@ def test_patience(waited: float, code: str) -> None:
             "Of group web 1 may be out, and nobody puts back w2 (left behind by run old).",
         ),
         ([lease("w2"), lease("w3")], ["w2"], "Of group web 1 may be out, and nobody puts back w2."),
+        ([lease("w2"), lease("w3")], ["w2", "w3"], "Of group web 1 may be out, and nobody puts back w2, w3."),
     ],
 )
 def test_nobody_waits_for_hosts_that_stay_out(
@@ -361,10 +383,13 @@ def test_nobody_waits_for_hosts_that_stay_out(
 ) -> None:
     found = run({name: ended() for name in finished}, groups={"web": {"max_unavailable": 1}})
     answer = fleet_admission.admit(found, leases, ask())
-    assert answer.code == ("wait_limit" if why is None else "slots_kept")
-    assert answer.why == why or why is None
+    if why is None:
+        assert answer.code == "wait_limit"
+    else:
+        assert answer == Answer(False, "slots_kept", why)
     two = run({name: ended() for name in finished}, groups={"web": {"max_unavailable": 2}})
-    assert fleet_admission.admit(two, leases, ask()).code in ("admitted", "wait_limit")
+    both = "slots_kept" if len(finished) == 2 else "wait_limit"
+    assert fleet_admission.admit(two, leases, ask()).code == ("admitted" if len(leases) == 1 else both)
 
 
 def test_every_no_has_a_next_step() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.rebootless.patching.plugins.plugin_utils import fleet_plan
-from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_plan import Host
+from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_plan import RUN, Host, Played, Queue
 from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_spec import FleetSpec
 from ansible_collections.rebootless.patching.plugins.plugin_utils.policy_error import PolicyError
 from hypothesis import assume, given, settings
@@ -131,6 +131,12 @@ def test_no_hosts() -> None:
     assert (plan["seconds"], plan["warnings"]) == (0, [])
 
 
+@pytest.mark.parametrize(("hosts", "seconds"), [(0, 0), (1, 60), (2, 2 * 60 + 3600), (4, 4 * 60 + 3 * 3600)])
+def test_a_soak_lies_between_two_waves(hosts: int, seconds: int) -> None:
+    """None before the first wave, none after the last."""
+    assert planned([host(f"h{index}") for index in range(hosts)], waves=[1], soak="1h")["seconds"] == seconds
+
+
 def test_hosts_of_no_time_still_go() -> None:
     plan = planned([host("a", 0), host("b", 0)], max_unavailable=1)
     assert (plan["order"], plan["seconds"]) == (["a", "b"], 2)
@@ -198,6 +204,26 @@ def test_waves_take_their_share_of_each_group() -> None:
     assert [Counter(name[0] for name in wave["hosts"]) for wave in plan["waves"]] == [{"a": 3, "b": 1}] * 4
 
 
+def test_shares_lie_in_the_middle() -> None:
+    """The hosts of a small group are not the first of all (so no canary is theirs alone) and not the last."""
+    hosts = [host(f"a{index}", 60, "a") for index in range(5)] + [host(f"b{index}", 60, "b") for index in range(2)]
+    plan = planned(hosts, waves=[1], groups={"b": {"max_unavailable": 1}})
+    assert plan["order"] == ["a0", "b0", "a1", "a2", "a3", "b1", "a4"]
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ("a", "a"),
+        ("abcde", "a, b, c, d, e"),
+        ("abcdef", "a, b, c, d, e and 1 more"),
+        ("abcdefg", "a, b, c, d, e and 2 more"),
+    ],
+)
+def test_many_names_in_a_sentence(names: str, said: str) -> None:
+    assert fleet_plan.named(list(names)) == said
+
+
 def test_a_group_that_nobody_is_in() -> None:
     assert planned([host("a", 60, "web")], groups={"wbe": {"max_unavailable": 1}})["warnings"] == [
         "groups.wbe: no host of the run is in this group."
@@ -212,6 +238,40 @@ def test_longest_way_first_then_long_hosts() -> None:
     plan = planned(hosts, max_unavailable=2, groups={"b": {"max_unavailable": 1}})
     assert plan["order"] == ["b1", "c", "b3", "a", "b2"]
     assert plan["seconds"] == 100
+
+
+def test_the_group_with_few_slots_goes_first_though_another_has_more_hosts() -> None:
+    hosts = [host(f"a{index}", 100, "a") for index in range(9)] + [host(f"b{index}", 100, "b") for index in range(5)]
+    plan = planned(hosts, max_unavailable=3, groups={"a": {"max_unavailable": 3}, "b": {"max_unavailable": 1}})
+    assert plan["order"][0] == "b0"
+    assert plan["seconds"] == 500
+
+
+@pytest.mark.parametrize(
+    ("seconds", "way"), [((2, 2, 3), 3.5), ((2, 2, 9), 9), ((2, 2, 2, 2, 2), 5)], ids=["work", "host", "equal"]
+)
+def test_the_way_of_a_group_is_its_work_by_its_slots(seconds: Sequence[int], way: float) -> None:
+    """It cannot be shorter than its longest host, and hosts of no group with a limit have but their own."""
+    hosts = [Host(f"h{index}", frozenset({"web", "x"}), each) for index, each in enumerate(seconds)]
+    queue = Queue([*hosts, Host("other", frozenset({"x"}), 1)], {RUN: 1, "web": 2})
+    assert (queue.way(hosts[-1]), queue.way(Host("other", frozenset({"x"}), 1))) == (way, 1)
+
+
+def test_while_more_are_out_than_may_be_nobody_goes_out() -> None:
+    """As many as are too many have to come back first, and one more."""
+    waiting, others = Host("a", frozenset(), 9), [Host("x", frozenset(), 9), Host("y", frozenset(), 9)]
+    queue, taken = Queue([waiting], {RUN: 1}), []
+    for other in others:
+        queue.out(other)
+    for other in others:
+        taken.append(queue.take(lambda _queue, host: (host.seconds, 0)))
+        queue.back(other)
+    assert taken == [None, None]
+    assert queue.take(lambda _queue, host: (host.seconds, 0)) == waiting
+
+
+def test_nobody_takes_no_time_and_no_slot() -> None:
+    assert fleet_plan.best([], {RUN: 1}) == Played([], 0, 0)
 
 
 def test_equal_hosts_keep_their_order() -> None:

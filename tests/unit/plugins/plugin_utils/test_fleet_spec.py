@@ -165,9 +165,16 @@ def test_default_place_of_errors() -> None:
         FleetSpec.load({"canary": -1})
 
 
+@pytest.mark.parametrize("key", ["canary", "max_unavailable"])
+def test_most_hosts(key: str) -> None:
+    assert getattr(FleetSpec.load({key: 1_000_000}), key) == Amount(1_000_000, None)
+
+
 @pytest.mark.parametrize(
     ("amount", "total", "least", "hosts"),
     [
+        (0, 10, 0, 0),
+        ("0%", 10, 0, 0),
         (3, 10, 0, 3),
         (30, 10, 0, 30),
         ("25%", 10, 0, 2),
@@ -180,7 +187,7 @@ def test_default_place_of_errors() -> None:
     ],
 )
 def test_amount(amount: object, total: int, least: int, hosts: int) -> None:
-    loaded = FleetSpec.load({"max_unavailable": amount}).max_unavailable
+    loaded = FleetSpec.load({"budget": {"failed": amount}}).failed
     assert loaded.of(total, least) == hosts
 
 

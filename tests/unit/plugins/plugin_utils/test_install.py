@@ -162,6 +162,14 @@ def test_the_window_of_the_restart_closes() -> None:
         assert install.stale(decision(restart=restart), current(), end) == []
 
 
+def test_a_download_needs_no_window() -> None:
+    """The host is decided on anew before anything is installed, and is reported as one whose restart is due."""
+    end = datetime(2026, 9, 20, 14, tzinfo=UTC)
+    assert install.stale(decision(), current(), end, download_only=True) == []
+    [newer] = install.stale(decision(), current(build=NEWER), end, download_only=True)
+    assert newer.startswith("The build was")
+
+
 STATE = st.fixed_dictionaries(
     {
         "build": st.sampled_from([None, BUILD, NEWER]),
