@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -175,7 +175,7 @@ def _outcome(
             return "blocked", False, f"{decision['summary']} {stuck}"
         return "restart_due", decision["restart"]["consent"] is None, f"{_consent_words(decision)} {stuck}".rstrip()
     if decision["decision"] == "blocked":
-        return "blocked", False, decision["summary"]
+        return "blocked", False, f"{decision['summary']} {_kept_back(decision['offers'])}".rstrip()
     if done == "installed":
         return "installed", False, ""
     return ("wait_for_window" if decision["put_off"] else "nothing_to_do"), False, ""
@@ -193,7 +193,12 @@ def _stuck(decision: Mapping[str, Any]) -> str:
     wanted = [one for one in decision["offers"] if one["id"] in decision["restart"]["offers"]]
     if decision["restart_required"] == "yes" or any(one["decision"] != "blocked" for one in wanted):
         return ""
-    return " ".join(dict.fromkeys(words for one in wanted for words in one["why"][-1:]))
+    return _kept_back(wanted)
+
+
+def _kept_back(offers: Iterable[Mapping[str, Any]]) -> str:
+    """What keeps back the blocked ones of these offers, each reason once."""
+    return " ".join(dict.fromkeys(words for one in offers if one["decision"] == "blocked" for words in one["why"][-1:]))
 
 
 def _consent_words(decision: Mapping[str, Any]) -> str:

@@ -326,6 +326,8 @@ ENDS: list[tuple[dict[str, Any], str, bool, list[str]]] = [
     ),
     ({"install": installed(required="unknown")}, "installed", False, []),
     ({"decision": decision("blocked")}, "blocked", False, ["The summary."]),
+    # What may go in is no reason.
+    ({"decision": decision("blocked", offers=KEPT_BACK)}, "blocked", False, [f"The summary. {FULL} {BUSY}"]),
     (
         {"decision": decision("blocked", restart=DUE)},
         "restart_due",
