@@ -435,8 +435,6 @@ TABLE: dict[str, Row] = {
         "is not back",
         fault("never_back"),
         {**AGREED, "hotpatch_restart_timeout": 4, "hotpatch_back_timeout": 1},
-        again="restarted",
-        agree=True,
         restarts=1,
     ),
     "restart-then-cut": Row(
