@@ -14,7 +14,7 @@ description:
   - Installs the offers that a decision of M(rebootless.patching.updates_info) says to install, through
     M(ansible.windows.win_updates) with C(reboot=false) and an C(accept_list) that matches these offers and no others.
   - Asks the host first, and refuses with nothing installed when the decision is stale, that is when build, last boot, pending reasons,
-    or id and revision of an offer to be installed have changed.
+    or id and revision of an offer to be installed have changed, or the window of its restart has closed, which a download does not need.
   - Two offers with the same title and KBs that were decided differently are both left out.
   - A connection that is lost while installing is asked again until the deadline. What still runs then is RV(still_installing), and is left
     to end by itself; nothing is called failed by guess.

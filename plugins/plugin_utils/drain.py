@@ -243,7 +243,7 @@ def _troubles(look: Any) -> list[str]:
     down = [f"node {one['name']} is {one['state']}" for one in look["nodes"] if one != own and one["state"] != "Up"]
     failed = [f"resource {name} has failed" for name in look["failed"]]
     jobs = int(look["storage_jobs"])
-    return down + failed + {0: [], 1: ["1 storage job running"]}.get(jobs, [f"{jobs} storage jobs running"])
+    return down + failed + ([f"{jobs} storage job{'' if jobs == 1 else 's'} running"] if jobs else [])
 
 
 def may_drain(look: Any) -> str:

@@ -295,6 +295,11 @@ FAULTS = [
         "h: [{kind: never_back, when: {module: x}}]",
         "allowed: nothing: slow_boot, never_back, rolls_back and boots_as come with a restart",
     ),
+    (
+        "h: [{kind: boots_as, world: {}, when: {restarts: 1}}]",
+        "allowed: nothing: nth counts restarts for slow_boot, never_back, rolls_back and boots_as",
+    ),
+    ("h: [{kind: cut, when: {restarts: 0}}]", "h[0].when.restarts: 0 is not allowed; allowed: only once"),
 ]
 
 

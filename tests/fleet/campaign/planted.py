@@ -14,7 +14,7 @@ from conftest import ROOT
 
 from . import invariants
 from .play import play
-from .rows import ROWS, Row, due, healed
+from .rows import ROWS, Row, due
 
 PARTS = ("plugins", "roles", "playbooks", "meta", "galaxy.yml")
 ADMISSION, HOST_RUN = "plugins/plugin_utils/fleet_admission.py", "plugins/plugin_utils/host_run.py"
@@ -34,7 +34,6 @@ class Bug:
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     limits: Mapping[str, int] = field(default_factory=dict)
     stop: bool = False
-    runs: int = 1
 
 
 def of(*names: str) -> dict[str, Row]:
@@ -101,7 +100,7 @@ BUGS: dict[str, Bug] = {
 }
 
 
-def copied(folder: Path, bug: Bug | None) -> Path:
+def copied(folder: Path, bug: Bug) -> Path:
     """A collections path with a copy of ours that has the bug."""
     base = folder / "collections" / "ansible_collections"
     ours = base / "rebootless" / "patching"
@@ -113,26 +112,20 @@ def copied(folder: Path, bug: Bug | None) -> Path:
         else:
             shutil.copy2(source, ours / part)
     (base / "ansible").symlink_to(ROOT / "build" / "collections" / "ansible_collections" / "ansible")
-    if bug is not None:
-        file = ours / bug.file
-        text = file.read_text(encoding="utf-8")
-        if text.count(bug.old) != 1:
-            raise RuntimeError(f"{bug.file} has it {text.count(bug.old)} times: {bug.old}")
-        file.write_text(text.replace(bug.old, bug.new), encoding="utf-8")
+    file = ours / bug.file
+    text = file.read_text(encoding="utf-8")
+    if text.count(bug.old) != 1:
+        raise RuntimeError(f"{bug.file} has it {text.count(bug.old)} times: {bug.old}")
+    file.write_text(text.replace(bug.old, bug.new), encoding="utf-8")
     return folder / "collections"
 
 
-def noticed(bug: Bug, folder: Path, *, plant: bool = True) -> list[str]:
-    """What does not hold with the bug; without it, for a test, nothing may."""
-    path, dest = copied(folder, bug if plant else None), folder / "run"
+def noticed(bug: Bug, folder: Path) -> list[str]:
+    """What does not hold with the bug."""
+    path, dest = copied(folder, bug), folder / "run"
     if bug.stop:
         (dest / "fleet").mkdir(parents=True)
         (dest / "fleet" / "stop").write_text("change freeze", encoding="utf-8")
     groups = bug.groups or None
-    first = play(folder / "1", bug.rows, dest, spec=bug.spec, groups=groups, collections=path)
-    found = invariants.broken(bug.rows, first, groups=bug.groups, limits=bug.limits)
-    if bug.runs > 1:
-        worlds = {name: healed(row, first.worlds[name]) for name, row in bug.rows.items()}
-        second = play(folder / "2", bug.rows, dest, worlds=worlds, collections=path)
-        found += invariants.not_converged(bug.rows, first, second, None)
-    return found
+    played = play(folder / "1", bug.rows, dest, spec=bug.spec, groups=groups, collections=path)
+    return invariants.broken(bug.rows, played, groups=bug.groups, limits=bug.limits)
