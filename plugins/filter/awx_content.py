@@ -21,8 +21,8 @@ def fit(content: Mapping[str, Any], settings: Mapping[str, Any] | None = None) -
 
 
 class FilterModule:
-    """The filter of this file."""
+    """The filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Name and function."""
-        return {"awx_content": fit}
+        return {"awx_content": fit, "awx_owned": awx_content.owned}

@@ -24,6 +24,21 @@ PARTS = {
     "workflows": "controller_workflows",
     "schedules": "controller_schedules",
 }
+# Where the API lists the objects of each part that have an owner. AWX itself drops a label with the last object that has it.
+ENDPOINTS = {
+    "execution_environments": "execution_environments",
+    "credential_types": "credential_types",
+    "notifications": "notification_templates",
+    "inventories": "inventories",
+    "projects": "projects",
+    "templates": "job_templates",
+    "workflows": "workflow_job_templates",
+    "schedules": "schedules",
+}
+# These are found by their name alone; the others in their organization.
+WITHOUT_ORGANIZATION = ("execution_environments", "credential_types", "schedules")
+# Ends the description of every object that was applied from here.
+MARK = "(applied by rebootless.patching)"
 # What a part cannot do without.
 NEEDS = {"templates": ("projects",), "workflows": ("templates",), "schedules": ("templates", "workflows")}
 FOLDER = "extensions/awx/project"
@@ -60,6 +75,7 @@ DEFAULTS: dict[str, Any] = {
     "schedule_start": "20260101T020000",
     "schedule_zone": "Etc/UTC",
     "consent": False,
+    "take_over": False,
 }
 
 
@@ -84,6 +100,7 @@ class Settings:
     schedule_start: str
     schedule_zone: str
     consent: bool
+    take_over: bool
 
     @classmethod
     def load(cls, given: Mapping[str, Any] | None, where: str = "rebootless_awx") -> Settings:
@@ -104,8 +121,9 @@ class Settings:
             raise wrong(f"{where}.schedule_start", values["schedule_start"], 'a local time like "20270101T020000"')
         if not ZONE.fullmatch(values["schedule_zone"]):
             raise wrong(f"{where}.schedule_zone", values["schedule_zone"], 'a time zone like "Europe/Berlin"')
-        if not isinstance(values["consent"], bool):
-            raise wrong(f"{where}.consent", values["consent"], "true or false")
+        for key in ("consent", "take_over"):
+            if not isinstance(values[key], bool):
+                raise wrong(f"{where}.{key}", values[key], "true or false")
         _number(values["waves"], f"{where}.waves", 1, MOST_WAVES)
         _number(values["hosts"], f"{where}.hosts", 1, 1_000_000)
         _number(values["days_after_patch_tuesday"], f"{where}.days_after_patch_tuesday", 0, LAST_DAY - 14)
@@ -266,7 +284,8 @@ def _all(domains: Sequence[str]) -> dict[str, Any]:
 def fit(content: Mapping[str, Any], given: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The content with these settings, by `controller_*`; parts that are not chosen are empty.
 
-    Adds `links`, the nodes of each workflow as awx.awx wants them: approvals, jobs, links.
+    Adds `nodes`, those of each workflow as awx.awx wants them: approvals, jobs, links; `named`, where AWX is to be asked for each
+    object, as `awx_owned` wants the answers; and `take_over`.
     """
     settings = Settings.load(given)
     fitted = {
@@ -278,7 +297,44 @@ def fit(content: Mapping[str, Any], given: Mapping[str, Any] | None = None) -> d
     fitted["controller_templates"] = [
         one for template in fitted["controller_templates"] for one in _by_domain(template, settings)
     ]
-    return {**fitted, "nodes": [node for one in fitted["controller_workflows"] for node in _steps(one)]}
+    return {
+        **fitted,
+        "nodes": [node for one in fitted["controller_workflows"] for node in _steps(one)],
+        "named": [_question(part, entry) for part in ENDPOINTS for entry in fitted[PARTS[part]]],
+        "take_over": settings.take_over,
+    }
+
+
+def _question(part: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What finds an object of the same name."""
+    query = {"name": entry["name"]}
+    if part not in WITHOUT_ORGANIZATION:
+        query["organization__name"] = entry["organization"]
+    return {"part": part, "endpoint": ENDPOINTS[part], "query": query}
+
+
+def owned(fitted: Mapping[str, Any], found: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """Tell what was applied from here from what only has the same name.
+
+    :param fitted: what `fit` returned
+    :param found: for each entry of `named` the descriptions of the objects that AWX has
+    :returns: `content`, as fitted without what is of others; `foreign`, what is of others, in words
+    """
+    others = {
+        (one["part"], one["query"]["name"])
+        for one, descriptions in zip(fitted["named"], found, strict=True)
+        if not all(description.endswith(MARK) for description in descriptions)
+    }
+    return {
+        "content": {
+            **fitted,
+            **{
+                PARTS[part]: [entry for entry in fitted[PARTS[part]] if (part, entry["name"]) not in others]
+                for part in ENDPOINTS
+            },
+        },
+        "foreign": [f"{part.replace('_', ' ')}: {name}" for part, name in sorted(others)],
+    }
 
 
 def _fit(part: str, entry: dict[str, Any], settings: Settings) -> dict[str, Any]:
@@ -311,6 +367,8 @@ def _fit(part: str, entry: dict[str, Any], settings: Settings) -> dict[str, Any]
         ]
     elif part == "schedules":
         _fit_schedule(entry, settings)
+    if part in ENDPOINTS:
+        entry["description"] = f"{entry['description']} {MARK}"
     return entry
 
 

@@ -77,6 +77,7 @@ class Controller:
         self.last += 1
         url = f"/api/v2/{endpoint}/{self.last}/"
         entry |= {
+            "description": entry.get("description", ""),
             "id": self.last,
             "type": TYPES[endpoint],
             "url": url,

@@ -108,3 +108,29 @@ def test_wrong_settings_are_refused_before_anything_is_sent(settings: dict[str, 
         assert done.returncode != 0
         assert told in re.sub(r"\s+", " ", done.stdout + done.stderr)
         assert controller.writes == []
+
+
+def test_what_others_made_is_neither_taken_over_nor_removed() -> None:
+    settings: dict[str, object] = {"prefix": "Test ", "parts": ["inventories"]}
+    with running(ROOT) as (controller, address):
+        organization = next(iter(controller.objects["organizations"]))
+        theirs = {"name": "Test Rebootless fleet", "organization": organization, "description": "Of others", "kind": ""}
+        foreign = controller.create("inventories", theirs)
+        before = dict(foreign)
+
+        applied = play("apply.yml", address, settings)
+        assert applied.returncode != 0
+        said = re.sub(r"\s+", " ", applied.stdout + applied.stderr)
+        assert "not applied from here: inventories: Test Rebootless fleet." in said
+        removed = play("remove.yml", address, settings)
+        assert removed.returncode == 0, removed.stdout + removed.stderr
+        assert "left: inventories: Test Rebootless fleet." in removed.stdout
+        assert controller.writes == []
+        assert controller.objects["inventories"] == {foreign["id"]: before}
+        assert not controller.objects["tokens"]
+
+        taken = play("apply.yml", address, {**settings, "take_over": True})
+        assert taken.returncode == 0, taken.stdout + taken.stderr
+        removed = play("remove.yml", address, settings)
+        assert removed.returncode == 0, removed.stdout + removed.stderr
+        assert controller.objects["inventories"] == {}
