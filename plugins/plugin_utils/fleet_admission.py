@@ -230,9 +230,9 @@ def _limited(run: Mapping[str, Any], leases: Iterable[Mapping[str, Any]], ask: A
         words = f"{whose} {most[limit]} may be out, and nobody puts back {named([_orphan(lease) for lease in kept])}."
         return Answer(False, "slots_kept", words)
     before = taken[limit] - len(mine)
-    words = f"{whose} {most[limit]} may be out, and {len(mine)} are"
-    words += f": {named([_orphan(lease) for lease in mine])}" if mine else ""
-    words += f"; {before} that waited before go first." if before else "."
+    now = named([_orphan(lease) for lease in mine]) or "none"
+    words = f"{whose} {most[limit]} may be out. Out now: {now}."
+    words += f" Waiting ahead of it: {before}." if before else ""
     return Answer(False, WAIT_LIMIT, words)
 
 

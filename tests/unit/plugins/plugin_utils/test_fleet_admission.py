@@ -239,21 +239,21 @@ def test_soak_is_in_real_time() -> None:
 @pytest.mark.parametrize(
     ("leases", "host", "spec", "why"),
     [
-        ([lease("w2")], "w1", {"max_unavailable": 1}, "Of all hosts 1 may be out, and 1 are: w2."),
+        ([lease("w2")], "w1", {"max_unavailable": 1}, "Of all hosts 1 may be out. Out now: w2."),
         ([lease("w2")], "w1", {"max_unavailable": 2}, None),
         ([lease("w2", kind="install")], "w1", {"max_unavailable": 1}, None),
         (
             [lease("zz", "other"), lease("w2", "old", alive=False)],
             "s1",
             {"max_unavailable": 2},
-            "Of all hosts 2 may be out, and 2 are: zz, w2 (left behind by run old).",
+            "Of all hosts 2 may be out. Out now: zz, w2 (left behind by run old).",
         ),
-        ([lease("w2")], "w1", {"groups": {"web": {"max_unavailable": 1}}}, "Of group web 1 may be out, and 1 are: w2."),
+        ([lease("w2")], "w1", {"groups": {"web": {"max_unavailable": 1}}}, "Of group web 1 may be out. Out now: w2."),
         (
             [lease("zz", "other")],
             "w1",
             {"groups": {"web": {"max_unavailable": 1}}},
-            "Of group web 1 may be out, and 1 are: zz.",
+            "Of group web 1 may be out. Out now: zz.",
         ),
         ([lease("w2"), lease("s1")], "w1", {"groups": {"web": {"max_unavailable": 2}}}, None),
         ([lease("w2")], "s1", {"groups": {"web": {"max_unavailable": 1}}}, None),
@@ -262,19 +262,19 @@ def test_soak_is_in_real_time() -> None:
             [lease("s1")],
             "s2",
             {"groups": {"web": {"max_unavailable": 1}, "sql": {"max_unavailable": 1}}},
-            "Of group sql 1 may be out, and 1 are: s1.",
+            "Of group sql 1 may be out. Out now: s1.",
         ),
         (
             [lease("w1")],
             "s2",
             {"groups": {"web": {"max_unavailable": 1}, "sql": {"max_unavailable": 1}}},
-            "Of group web 1 may be out, and 1 are: w1.",
+            "Of group web 1 may be out. Out now: w1.",
         ),
         (
             [lease("w2"), lease("w1", kind="install")],
             "w1",
             {"max_unavailable": 1},
-            "Of all hosts 1 may be out, and 1 are: w2.",
+            "Of all hosts 1 may be out. Out now: w2.",
         ),
         ([lease("s1"), lease("w1", kind="install")], "w1", {"max_unavailable": 2}, None),
     ],
@@ -299,14 +299,14 @@ def test_those_ahead_go_first_when_they_can() -> None:
     out = [lease("w2")]
     assert fleet_admission.admit(run(**spec), out, ask("o1", ahead=["w3"])) == YES
     assert fleet_admission.admit(run(**spec), out, ask("o1", ahead=["w3", "s1"])).why == (
-        "Of all hosts 2 may be out, and 1 are: w2; 1 that waited before go first."
+        "Of all hosts 2 may be out. Out now: w2. Waiting ahead of it: 1."
     )
     assert fleet_admission.admit(run(**spec), [], ask("o1", ahead=["w3", "w1"])) == YES
     assert fleet_admission.admit(run(**spec), [], ask("w1", ahead=["w3"])).why == (
-        "Of group web 1 may be out, and 0 are; 1 that waited before go first."
+        "Of group web 1 may be out. Out now: none. Waiting ahead of it: 1."
     )
     assert fleet_admission.admit(run(max_unavailable=3), [lease("w2"), lease("s1")], ask("o1", ahead=["w3"])).why == (
-        "Of all hosts 3 may be out, and 2 are: w2, s1; 1 that waited before go first."
+        "Of all hosts 3 may be out. Out now: w2, s1. Waiting ahead of it: 1."
     )
     assert fleet_admission.admit(run(**spec), [], ask("w1", "install", ahead=["w3"])) == YES
 
@@ -349,7 +349,7 @@ def test_a_host_that_is_out_already_goes_before_waves_and_limits(has: str, asks:
 def test_patience(waited: float, code: str) -> None:
     found = run(max_unavailable=1, slot_wait="1h")
     answer = fleet_admission.admit(found, [lease("w2")], ask(waited=waited))
-    words = "Of all hosts 1 may be out, and 1 are: w2."
+    words = "Of all hosts 1 may be out. Out now: w2."
     late = f"No slot got free in 1:00:00. {words}"
     assert answer == Answer(False, code, words if code == "wait_limit" else late)
     assert answer.waits is (code == "wait_limit")

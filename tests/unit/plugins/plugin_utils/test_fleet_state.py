@@ -261,7 +261,7 @@ def test_limits_hold_across_runs(state: State) -> None:
     register(state, "r2", max_unavailable=2)
     assert state.take("r1", ask("h00")).admitted
     assert state.take("r2", ask("h01")).admitted
-    assert state.take("r1", ask("h02")).why == "Of all hosts 2 may be out, and 2 are: h00, h01."
+    assert state.take("r1", ask("h02")).why == "Of all hosts 2 may be out. Out now: h00, h01."
     assert state.take("r2", ask("h00")).why == "Run r1 has the host in its hands."
     assert state.release("r2", "h00") == Given(False, state.lease("h00"), "The slot is run r1's.")
     assert state.lease("h00") is not None
@@ -282,7 +282,7 @@ def test_those_that_wait_keep_their_order(state: State) -> None:
     assert state.take("r1", ask(order[3])).code == "wait_limit"
     assert state.take("r1", ask(order[2])).code == "wait_limit"
     state.release("r1", order[0])
-    assert state.take("r1", ask(order[3])).why.endswith("1 that waited before go first.")
+    assert state.take("r1", ask(order[3])).why.endswith("Waiting ahead of it: 1.")
     assert state.take("r1", ask(order[3], "install")).admitted
     assert state.take("r1", ask(order[2])).admitted
     state.release("r1", order[1])
@@ -367,7 +367,7 @@ def test_an_orphan_counts_until_somebody_has_looked(state: State) -> None:
     register(state, "r2", max_unavailable=2)
     assert [(lease["host"], lease["alive"]) for lease in state.leases()] == [("h00", False), ("h01", False)]
     assert state.take("r2", ask("h02")).why == (
-        "Of all hosts 2 may be out, and 2 are: h00 (left behind by run r1), h01 (left behind by run r1)."
+        "Of all hosts 2 may be out. Out now: h00 (left behind by run r1), h01 (left behind by run r1)."
     )
     given = state.looked("r2", "h01")
     assert (given.released, given.why) == (True, "The slot that run r1 left behind is free.")
