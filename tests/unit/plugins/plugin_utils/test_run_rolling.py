@@ -245,6 +245,7 @@ def test_restarts_are_told_with_reason_and_consent() -> None:
     assert len([row for row in rows if len(row) == 4 and AGREED in row[2] and rolling.WHY in row[3]]) == 2
     text = Page(run_report.html(DOC)).text
     assert f"18 hosts restarted; {AGREED}{rolling.WHY}" in text
+    assert "Restarts of this run 19" in text
     many = [
         examples.result(f"h{number}", "restarted", restart={"done": True, "consent": True, "reason": f"r{number}"})
         for number in range(7)
