@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -45,6 +46,8 @@ def job(node: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
             told.update(one["event_data"].get("artifact_data", {}))
         wanted = node.get("cancel_at")
         if wanted and one["event"] == "runner_on_start" and wanted in one["event_data"].get("task", ""):
+            # Runner looks whether it is cancelled at its leisure; nothing more may happen until then.
+            os.kill(one["pid"], signal.SIGSTOP)
             cancelled.set()
         return True
 
