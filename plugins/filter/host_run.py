@@ -78,6 +78,16 @@ def stays_out(verify: Mapping[str, Any], rounds: Sequence[Mapping[str, Any]]) ->
     return host_run.stays_out(verify, rounds)
 
 
+def why_unhealthy(looked: Mapping[str, Any]) -> str:
+    """Why a host is left as it is."""
+    return host_run.why_unhealthy(looked)
+
+
+def put_back(looked: Mapping[str, Any], stays: bool) -> dict[str, Any]:
+    """`{state, why}`: where a host is now."""
+    return host_run.put_back(looked, stays)
+
+
 class FilterModule:
     """The filters of this file."""
 
@@ -89,6 +99,8 @@ class FilterModule:
             "host_back": host_back,
             "host_result": host_result,
             "next_round": next_round,
+            "put_back": put_back,
             "restart_agreed": restart_agreed,
             "stays_out": stays_out,
+            "why_unhealthy": why_unhealthy,
         }

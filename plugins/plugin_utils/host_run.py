@@ -286,6 +286,19 @@ def stays_out(verify: Mapping[str, Any] | None, rounds: Sequence[Mapping[str, An
     return last["healthy"] is not True
 
 
+def why_unhealthy(looked: Mapping[str, Any]) -> str:
+    """Why a host is left as it is, by the look at its health before."""
+    found = ", ".join(one["detail"] for one in looked["checks"] if one["ok"] is not True)
+    return f"The health checks before did not all pass: {found}"
+
+
+def put_back(looked: Mapping[str, Any], stays: bool) -> dict[str, Any]:
+    """`{state, why}`: where a host is by what role drain has found; with `stays` it has only looked what would be put back."""
+    if stays and looked["changed"]:
+        return {"state": "drained", "why": "it is not back, or not healthy, so it stays out."}
+    return {"state": looked["state"], "why": looked["why"]}
+
+
 def together(installs: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     """One result of all installations: each update as it ended last, the proof from the first moment to the last."""
     if not installs:

@@ -623,6 +623,29 @@ def test_who_stays_out(verify: dict[str, Any] | None, rounds: list[dict[str, Any
     assert host_run.stays_out(verify, rounds) is stays
 
 
+def test_why_an_ill_host_is_left_as_it_is() -> None:
+    checks = [
+        {"detail": "W3SVC is stopped", "ok": False},
+        {"detail": "port 443 answers", "ok": True},
+        {"detail": "C: could not be read", "ok": None},
+    ]
+    words = "The health checks before did not all pass: W3SVC is stopped, C: could not be read"
+    assert host_run.why_unhealthy({"healthy": False, "checks": checks}) == words
+
+
+@pytest.mark.parametrize(
+    ("stays", "changed", "where"),
+    [
+        (False, True, {"state": "active", "why": "w"}),
+        (False, False, {"state": "active", "why": "w"}),
+        (True, False, {"state": "active", "why": "w"}),
+        (True, True, {"state": "drained", "why": "it is not back, or not healthy, so it stays out."}),
+    ],
+)
+def test_where_a_host_is_that_was_to_be_put_back(stays: bool, changed: bool, where: dict[str, Any]) -> None:
+    assert host_run.put_back({"state": "active", "why": "w", "changed": changed, "adapters": []}, stays) == where
+
+
 def test_one_installation_is_told_as_it_is() -> None:
     assert host_run.together([]) is None
     one = done(update("1"))
