@@ -51,6 +51,7 @@ MODULES = (
     "fleet_plan",
     "fleet_spec",
     "hooks",
+    "host_rounds",
     "host_run",
     "install",
     "learn_page",

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, host_run
+from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, host_rounds, host_run
 
 
 def restart_agreed(
@@ -38,12 +38,12 @@ def host_result(
 
 def baseline_ahead(decision: Mapping[str, Any], rounds: int | str) -> dict[str, Any]:
     """`{restarts, words}`: what an agreed run is going to do."""
-    return host_run.ahead(decision, int(rounds))._asdict()
+    return host_rounds.ahead(decision, int(rounds))._asdict()
 
 
 def next_round(decision: Mapping[str, Any], rounds: Sequence[Mapping[str, Any]], most: int | str) -> dict[str, Any]:
     """`{go, decision, failure}`: what to do after a restart."""
-    return host_run.next_round(decision, rounds, int(most))._asdict()
+    return host_rounds.next_round(decision, rounds, int(most))._asdict()
 
 
 def baseline_result(
@@ -59,7 +59,7 @@ def baseline_result(
     check_mode: bool = False,
 ) -> dict[str, Any]:
     """What became of a host over all its rounds; what is empty was not there."""
-    return host_run.baseline(
+    return host_rounds.baseline(
         name,
         decision or None,
         rounds,
@@ -75,17 +75,17 @@ def baseline_result(
 
 def stays_out(verify: Mapping[str, Any], rounds: Sequence[Mapping[str, Any]]) -> bool:
     """Whether a host must not be put back."""
-    return host_run.stays_out(verify, rounds)
+    return host_rounds.stays_out(verify, rounds)
 
 
 def why_unhealthy(looked: Mapping[str, Any]) -> str:
     """Why a host is left as it is."""
-    return host_run.why_unhealthy(looked)
+    return host_rounds.why_unhealthy(looked)
 
 
-def put_back(looked: Mapping[str, Any], stays: bool) -> dict[str, Any]:
+def whereabouts(looked: Mapping[str, Any], stays: bool) -> dict[str, Any]:
     """`{state, why}`: where a host is now."""
-    return host_run.put_back(looked, stays)
+    return host_rounds.whereabouts(looked, stays)
 
 
 class FilterModule:
@@ -99,8 +99,8 @@ class FilterModule:
             "host_back": host_back,
             "host_result": host_result,
             "next_round": next_round,
-            "put_back": put_back,
             "restart_agreed": restart_agreed,
             "stays_out": stays_out,
+            "whereabouts": whereabouts,
             "why_unhealthy": why_unhealthy,
         }

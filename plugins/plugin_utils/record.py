@@ -18,7 +18,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils import host_run
+from ansible_collections.rebootless.patching.plugins.plugin_utils import host_rounds
 
 SCHEMA = 1
 # Steps of the run itself belong to no host.
@@ -384,7 +384,7 @@ def _install(steps: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     """What all installations of a host came to; of an older version, which tells less, the last one alone."""
     found = [one["data"] for one in steps if one["step"] == "installed"]
     if all(one.keys() >= INSTALL_KEYS for one in found):
-        return host_run.together(found)
+        return host_rounds.together(found)
     return dict(found[-1])
 
 
