@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import gzip
 import json
 import os
 import re
@@ -270,9 +271,40 @@ def test_payloads_of_every_shape() -> None:
         "x",
     )
     assert payload.parse(b"no payload") is None
-    for broken in (b"{}\0\0\0\0nonsense", b'{}\n\0\0\0\0\n{"actions": []}'):
+    for broken in (
+        b"{}\0\0\0\0nonsense",
+        b'{}\n\0\0\0\0\n{"actions": []}',
+        b'{"params": {"DecompressInput": true}}\n\0\0\0\0\nnonsense',
+    ):
         with pytest.raises(payload.PayloadError):
             payload.parse(broken)
+
+
+def test_compressed_payload_of_2_22() -> None:
+    action = {
+        "name": "module_wrapper.ps1",
+        "params": {"Script": "ansible_collections.ansible.windows.plugins.modules.win_ping.ps1", "ForModule": True},
+    }
+    action["params"]["ArgumentJSON"] = json.dumps({"data": "x"})
+    manifest = {"scripts": {}, "actions": [{"name": "become_wrapper.ps1", "params": {}}, action]}
+    boot = {"params": {"DecompressInput": True, "MinOSVersion": "10.0", "PwshPath": None}}
+    packed = base64.b64encode(gzip.compress(json.dumps(manifest).encode()))
+    stdin = json.dumps(boot).encode() + b"\n\0\0\0\0\n" + packed + b"\n\0\0\0\0\nmore"
+    run = payload.parse(stdin)
+    assert run is not None
+    assert (run.name, run.arguments, run.wrappers, run.extra) == (
+        "ansible.windows.win_ping",
+        {"data": "x"},
+        ("become_wrapper",),
+        b"more",
+    )
+    # With the fake Windows put in it is sent on as it would be read, so its head says that nothing is compressed.
+    injected, taken = pwsh.inject(stdin)
+    head, body, data = injected.split(payload.SEPARATOR)
+    assert json.loads(head)["params"]["DecompressInput"] is False
+    assert json.loads(body)["actions"][0]["params"]["PowerShellModules"] == ["Sim.Shim.psm1"]
+    assert [each["name"] for each in taken] == ["become_wrapper.ps1"]
+    assert data == b"\nmore"
 
 
 def updates(host: Host, **arguments: Any) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -1,11 +1,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What ansible-core sends to a Windows host: the command line and the payload on standard input, of 2.18 to 2.21."""
+"""What ansible-core sends to a Windows host: the command line and the payload on standard input, of 2.18 to 2.22."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import gzip
 import json
 import re
 from dataclasses import dataclass, field
@@ -47,6 +48,24 @@ def script_of(line: str) -> str | None:
     return found
 
 
+def expanded(stdin: bytes) -> bytes:
+    """The payload with a manifest that can be read: ansible-core 2.22 compresses it, and says so in the part before it.
+
+    :raises ValueError: what is said to be compressed is not
+    """
+    head, separator, rest = stdin.partition(SEPARATOR)
+    if not separator or b'"DecompressInput": true' not in head:
+        return stdin
+    body, separator_of_data, data = rest.partition(SEPARATOR)
+    try:
+        manifest = gzip.decompress(base64.b64decode(body, validate=False))
+    except (binascii.Error, EOFError, OSError) as error:
+        raise ValueError(f"the manifest cannot be decompressed: {error}") from error
+    head = head.replace(b'"DecompressInput": true', b'"DecompressInput": false')
+    ending = b"\n" if separator_of_data else b""
+    return head + separator + b"\n" + manifest + ending + separator_of_data + data
+
+
 def parse(stdin: bytes) -> Payload | None:
     """The payload on standard input; None when there is none.
 
@@ -54,8 +73,8 @@ def parse(stdin: bytes) -> Payload | None:
     """
     if SEPARATOR not in stdin:
         return None
-    head, body, *rest = stdin.split(SEPARATOR)
     try:
+        head, body, *rest = expanded(stdin).split(SEPARATOR)
         manifest = json.loads(body)
         if head.lstrip().startswith(b"{"):
             return _since_2_19(manifest, SEPARATOR.join(rest).lstrip(b"\r\n")) if "actions" in manifest else None
@@ -78,7 +97,11 @@ def _since_2_19(manifest: dict[str, Any], extra: bytes) -> Payload:
     if last.startswith("module_wrapper"):
         variables = {variable["Name"]: variable["Value"] for variable in parameters.get("Variables") or []}
         name = module_name(parameters["Script"])
-        return Payload("module", name, dict(variables.get("complex_args") or {}), wrappers, extra)
+        # Since 2.22 the arguments are one text of JSON.
+        given = (
+            json.loads(parameters["ArgumentJSON"]) if parameters.get("ArgumentJSON") else variables.get("complex_args")
+        )
+        return Payload("module", name, dict(given or {}), wrappers, extra)
     return Payload("script", last.removesuffix(".ps1"), dict(parameters), wrappers, extra)
 
 

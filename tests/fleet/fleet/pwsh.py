@@ -21,6 +21,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from . import payload
+
 HERE = Path(__file__).resolve().parent
 REPO = HERE.parents[2]
 WORKER = HERE.parent / "powershell" / "worker.ps1"
@@ -103,7 +105,7 @@ def inject(stdin: bytes) -> tuple[bytes, list[Any]]:
     """
     if SEPARATOR.encode() not in stdin:
         return stdin, []
-    head, separator, rest = stdin.decode().partition(SEPARATOR)
+    head, separator, rest = payload.expanded(stdin).decode().partition(SEPARATOR)
     body, separator_of_data, data = rest.partition(SEPARATOR)
     manifest = json.loads(body)
     code = base64.b64encode(SHIM_TEXT.encode()).decode()
