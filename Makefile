@@ -26,6 +26,9 @@ env-oldest:
 env-between:
 	@python=$$(tools/find-python 3.12) && "$$python" tools/bootstrap.py between units
 
+env-next:
+	@python=$$(tools/find-python 3.13) && "$$python" tools/bootstrap.py next next
+
 env-importer:
 	@python=$$(tools/find-python) && "$$python" tools/bootstrap.py importer importer
 
@@ -99,10 +102,22 @@ oldest: env-test env-oldest ## Unit tests, a status of the scenario library, and
 	.venv/oldest/bin/python -m pytest -q $(SIDE_BY_SIDE) --hypothesis-profile few tests/unit/plugins
 	REBOOTLESS_CONTROLLER=$(CURDIR)/.venv/oldest/bin $(PYTEST) $(SIDE_BY_SIDE) -k "not executors" tests/fleet/test_status.py tests/fleet/test_present.py
 
+next: env-test env-next ## Every playbook once, with the newest prerelease of ansible-core
+	REBOOTLESS_CONTROLLER=$(CURDIR)/.venv/next/bin $(PYTEST) $(SIDE_BY_SIDE) tests/fleet/test_present.py
+
+lock: env-test ## requirements/*.txt anew from requirements/*.in: all that is pulled in, with hashes
+	tools/lock
+
 mutants: env-test ## Mutation testing of the core; survivors are listed with the reason why each is harmless
 	$(BIN)/python tools/mutants.py
 
-powershell-mutants: env-test ## Hand-made mutations of the collector's PowerShell, each of which must turn a test red
+powershell-next: env-test env-next ## Every playbook once, with the newest prerelease of ansible-core
+	REBOOTLESS_CONTROLLER=$(CURDIR)/.venv/next/bin $(PYTEST) $(SIDE_BY_SIDE) tests/fleet/test_present.py
+
+lock: env-test ## requirements/*.txt anew from requirements/*.in: all that is pulled in, with hashes
+	tools/lock
+
+mutants: env-test ## Hand-made mutations of the collector's PowerShell, each of which must turn a test red
 	$(BIN)/python tools/powershell_mutants.py
 
 bench: env-test ## Time of a status for 12, 50 and 200 simulated hosts beside win_ping

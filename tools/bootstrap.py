@@ -21,7 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 COLLECTIONS = ROOT / "build" / "collections" / "ansible_collections"
-# Collection to the file that pins the `ansible` package it is taken out of. The demo needs the first only.
+# Collection to the file that pins, with its hash, the `ansible` package it is taken out of. The demo needs the first only.
 PACKAGED = {"ansible.windows": "collections", "awx.awx": "awx"}
 
 
@@ -55,7 +55,7 @@ def environment(name: str, requirements: list[str]) -> Path:
             print(f"Making the environment .venv/{name} (Python {sys.version.split()[0]}) ...", flush=True)
             subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
         print(f"Installing requirements/{requirement}.txt into .venv/{name} ...", flush=True)
-        pip(python, "install", "-r", str(file))
+        pip(python, "install", "--require-hashes", "-r", str(file))
         stamp.write_text(wanted)
     return python
 
@@ -82,8 +82,8 @@ def fetch(python: Path, collection: str) -> None:
     print(f"Fetching {collection} ...", flush=True)
     folder = f"ansible_collections/{namespace}/{name}/"
     with tempfile.TemporaryDirectory() as scratch:
-        package = next(line for line in pin.read_text().splitlines() if line and not line.startswith("#"))
-        pip(python, "download", "--no-deps", "--only-binary=:all:", "--python-version", "3.13", "-d", scratch, package)
+        only = ("--no-deps", "--only-binary=:all:", "--python-version", "3.13", "--require-hashes")
+        pip(python, "download", *only, "-d", scratch, "-r", str(pin))
         shutil.rmtree(COLLECTIONS / namespace / name, ignore_errors=True)
         with zipfile.ZipFile(next(Path(scratch).glob("ansible-*.whl"))) as wheel:
             wheel.extractall(COLLECTIONS.parent, [entry for entry in wheel.namelist() if entry.startswith(folder)])
