@@ -10,7 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils.reasons import CAUSE, REASONS, WARNING, Kind
+from ansible_collections.rebootless.patching.plugins.plugin_utils.reasons import (
+    ADVICE,
+    CAUSE,
+    REASONS,
+    WARNING,
+    Kind,
+)
 
 DEST = Path(__file__).resolve().parent.parent / "docs" / "reasons.md"
 HEAD = """\
@@ -30,11 +36,20 @@ SECTIONS = {
     ),
     WARNING: (
         "Warnings",
-        "`licence_fault` becomes a cause, with state `unknown`, where enrolment rests on nothing newer than it. "
-        "`release_table_outdated` becomes one, with state `unknown`, when a month that the table does not know may "
-        "have been a baseline.",
+        "`licence_fault` becomes a cause, with state `unknown`, where enrolment rests on nothing newer than it; so do "
+        "`enrolment_key_gone`, `boot_before_build` and `boot_in_future` where nothing known has settled the state. "
+        "`release_table_outdated` and `release_table_gap` become one, with state `unknown`, when a month that the table does "
+        "not know may have been a baseline.",
     ),
 }
+ADVICE_HEAD = """\
+## What was not read
+
+`{advice}` above is what helps against the cause, which stands in brackets in the message.
+
+| cause | what helps |
+| --- | --- |
+"""
 RISKS_HEAD = """\
 ## Restart risks
 
@@ -73,6 +88,11 @@ RISKS = (
 )
 
 
+def _rests_on(kind: Kind) -> str:
+    """The line that names the probes of a reason; empty when it names none."""
+    return f"* Rests on: {', '.join(f'`{probe}`' for probe in kind.rests_on)}\n" if kind.rests_on else ""
+
+
 def page(catalogue: Mapping[str, Kind]) -> str:
     """The whole page."""
     parts = [HEAD]
@@ -80,10 +100,11 @@ def page(catalogue: Mapping[str, Kind]) -> str:
         parts.append(f"## {title}\n\n{words}\n")
         parts += [
             f"### `{code}`\n\n{kind.message}\n\n"
-            f"* Severity: {kind.severity}\n* What puts it right: {kind.fix}\n* Source: {kind.source}\n"
+            f"* Severity: {kind.severity}\n* What puts it right: {kind.fix}\n* Source: {kind.source}\n{_rests_on(kind)}"
             for code, kind in catalogue.items()
             if kind.severity == severity
         ]
+    parts.append(ADVICE_HEAD + "".join(f"| {cause} | {words} |\n" for cause, words in ADVICE.items()))
     parts.append(RISKS_HEAD)
     parts += [f"### `{code}`\n\n{message}\n\n* What puts it right: {fix}\n" for code, message, fix in RISKS]
     return "\n".join(parts)

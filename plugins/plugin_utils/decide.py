@@ -40,10 +40,10 @@ ANSWERS = {
 
 def _in_effect(case: Case, one: Ruling) -> bool:
     """Done is what the build says, not what is still offered (KB5068966 was offered again on every scan)."""
-    build, kbs = case.host["build"], case.signals.kbs()
+    build = case.host["build"]
     if one.row is None or build is None:
         return False
-    listed = not isinstance(kbs, Unknown) and one.row.kb in kbs
+    listed = one.row.kb in case.signals.listed()
     if revision(build) > revision(one.row.build) or (build == one.row.build and listed):
         return one.unwanted(
             "already_in_effect", f"Build {build} already holds {one.row.kb}: it is offered again for nothing."

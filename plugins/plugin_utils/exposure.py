@@ -59,8 +59,8 @@ def _remembered(case: Case, update: str) -> datetime | None:
     told = case.memory.get(update)
     if not isinstance(told, Mapping):
         return None
-    since, names, installed = moment(told.get("since")), told.get("kbs"), case.signals.kbs()
-    if isinstance(names, list) and not isinstance(installed, Unknown) and installed & {str(name) for name in names}:
+    since, names = moment(told.get("since")), told.get("kbs")
+    if isinstance(names, list) and case.signals.listed() & {str(name) for name in names}:
         return None
     return since if isinstance(since, datetime) else None
 

@@ -166,8 +166,8 @@ def _asked(offer: Offer, report: Report, after: After) -> tuple[str, str | None,
         if report.ended and report.message:
             return _failed(report.message)
         return "unknown", None, "It is still offered and nobody saw its installation end; the next run asks again."
-    kbs, waiting = after.signals.kbs(), after.signals.value(UPDATE_IDS)
-    listed = not isinstance(kbs, Unknown) and any(kb in kbs for kb in offer.kbs)
+    waiting = after.signals.value(UPDATE_IDS)
+    listed = any(kb in after.signals.listed() for kb in offer.kbs)
     if listed or (isinstance(waiting, list) and offer.id in [str(name).lower() for name in waiting]):
         return "installed", None, "The host says so: nobody saw the installation end."
     return "unknown", None, "It is not offered any more, and the host does not list it as installed."

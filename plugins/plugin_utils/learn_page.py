@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import NamedTuple, NoReturn
 
+from ansible_collections.rebootless.patching.plugins.plugin_utils import calendar
 from ansible_collections.rebootless.patching.plugins.plugin_utils.releases import (
     BASELINES,
-    KB,
     PRODUCTS,
     SHOWN,
     revision,
 )
-from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import shown
+from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import KB, shown
 
 HISTORY_COLUMNS = ("Update type", "Availability date", "Build", "KB article")
 CALENDAR_COLUMNS = ("Month", "Update type", "Type", "Availability date", "Build", "KB article")
@@ -188,6 +188,11 @@ def dashes(line: str) -> int:
     return len(found) if all(DASHES.fullmatch(cell) for cell in found) else 0
 
 
+def _names(columns: list[str]) -> str:
+    """The names of a table's columns for an error: harmless, and no more than a line holds."""
+    return shown(", ".join(column[:SHOWN] for column in columns[:SHOWN]), 2 * SHOWN)
+
+
 class _Reader:
     """Goes through a page line by line, and keeps what the headings above a table say."""
 
@@ -225,7 +230,7 @@ class _Reader:
             parts = [f"{self.title} page"]
         if self.label:
             product = self.products.get(self.label)
-            parts.append(f"{self.label} ({product})" if product else self.label)
+            parts.append(f"{self.label} ({product})" if product else shown(self.label, SHOWN))
         return f"{', '.join(parts)}, line {self.line + 1}"
 
     def error(self, message: str) -> PageError:
@@ -280,7 +285,7 @@ class _Reader:
     def close(self) -> None:
         """Leave a heading; it must have had rows."""
         if self.open:
-            self.fail(f"no row follows {self.open!r}; a table is expected under it.")
+            self.fail(f"no row follows {shown(self.open, SHOWN)!r}; a table is expected under it.")
 
     def heading(self, level: int, text: str) -> None:
         """A heading; one of the first or second level ends section, product and year."""
@@ -306,8 +311,9 @@ class _Reader:
             mine = self.products.get(self.label)
             owner = next((label for label, key in self.products.items() if PRODUCTS[key] == self.family), None)
             if owner != (self.label if mine else None):
-                wanted = f"OS build {PRODUCTS[mine]}" if mine else f"the label {owner!r} for OS build {self.family}"
-                self.fail(f"heading {text!r} does not fit the product; {wanted} is expected.")
+                family = shown(self.family, SHOWN)
+                wanted = f"OS build {PRODUCTS[mine]}" if mine else f"the label {owner!r} for OS build {family}"
+                self.fail(f"heading {shown(text, SHOWN)!r} does not fit the product; {wanted} is expected.")
             self.open = text
         elif year and self.in_calendar and self.label:
             if YEAR.fullmatch(self.open):
@@ -330,12 +336,14 @@ class _Reader:
         if header is None or not columns:
             self.fail("a line of a table stands outside a table; a header and a line of dashes are expected before it.")
         if len(set(header)) != len(header) or columns != len(header):
-            self.fail(f"the table's header {header} and the dashes below it do not fit; one of each name is expected.")
+            self.fail(
+                f"the table's header ({_names(header)}) and the dashes below it do not fit; one of each name is expected."
+            )
         wanted = CALENDAR_COLUMNS if self.in_calendar else HISTORY_COLUMNS
         lacking = [name for name in wanted if name not in header]
         calendar = {"Month", "Type"} & set(header)
         if lacking or (calendar and not self.in_calendar):
-            self.fail(f"the table's columns are {', '.join(header)}; {', '.join(wanted)} are expected.")
+            self.fail(f"the table's columns are {_names(header)}; {', '.join(wanted)} are expected.")
         if not self.label:
             self.fail("the table has no product; a bold line with the product and its OS build is expected before it.")
         if self.in_calendar and not self.year:
@@ -514,6 +522,7 @@ class _Sorter:
             if (first.date, first.month, first.letter) != (row.date, row.month, row.letter):
                 self.doubts.append(row.finding(f"{row.kb} stands there twice, and not alike ({first.where})."))
         for row in self.calendar:
+            self.in_turn(row)
             if row.type in BASELINES:
                 self.twin(row)
             elif row.letter == "B":
@@ -537,12 +546,23 @@ class _Sorter:
             )
         elif release.type not in BASELINES:
             self.near(row)
+            self.in_turn(row)
             self.ordinary.append(replace(row, type="ordinary"))
         elif (release.key, release.date) == (row.key, row.date):
             self.matched.append(row)
         else:
             self.review.append(
                 row.finding(f"{row.kb} is not the baseline {release.kb} that the calendar has for the month.")
+            )
+
+    def in_turn(self, row: Row) -> None:
+        """Doubt a day that is no Patch Tuesday and not called out of band."""
+        tuesday = calendar.patch_tuesday(row.date.year, row.date.month)
+        if row.letter != "OOB" and row.date != tuesday:
+            self.doubts.append(
+                row.finding(
+                    f"{row.kb} is of {row.date}, which is no Patch Tuesday ({tuesday} is), and of letter {row.letter}, not OOB."
+                )
             )
 
     def near(self, row: Row) -> None:

@@ -133,8 +133,8 @@ def _text(node: object, *names: str) -> str:
     return found.strip() if isinstance(found, str) else ""
 
 
-def _list(node: object, name: str) -> list[Any]:
-    """A list of a JSON document; absent is empty.
+def _list(node: object, name: str, where: str = "") -> list[Any]:
+    """A list of a JSON document; absent is empty. `where` names what it belongs to.
 
     :raises MsrcError: when something else stands there
     """
@@ -142,7 +142,7 @@ def _list(node: object, name: str) -> list[Any]:
     if found is None:
         return []
     if not isinstance(found, list):
-        raise MsrcError(f"field {name} is {shown(repr(found), SHOWN)}; a list is expected.")
+        raise MsrcError(f"{where}field {name} is {shown(repr(found), SHOWN)}; a list is expected.")
     return found
 
 
@@ -154,14 +154,15 @@ def _from_json(text: str) -> tuple[str, str, Iterator[Remediation]]:
         raise MsrcError(f"this is not JSON ({shown(error, SHOWN)}); a CVRF document is expected.") from error
 
     def remediations() -> Iterator[Remediation]:
-        for vulnerability in _list(data, "Vulnerability"):
-            for one in _list(vulnerability, "Remediations"):
+        for number, vulnerability in enumerate(_list(data, "Vulnerability")):
+            where = f"Vulnerability[{number}] ({shown(_text(vulnerability, 'CVE') or 'no CVE', SHOWN)}): "
+            for one in _list(vulnerability, "Remediations", where):
                 yield Remediation(
                     fix=_value(one, "Type") == VENDOR_FIX,
                     description=_text(one, "Description", "Value"),
                     subtype=_text(one, "SubType"),
                     build=_text(one, "FixedBuild"),
-                    products=tuple(str(product) for product in _list(one, "ProductID")),
+                    products=tuple(str(product) for product in _list(one, "ProductID", where)),
                 )
 
     name = _text(data, "DocumentTracking", "Identification", "ID", "Value")
@@ -282,7 +283,7 @@ def read(text: str, month: str | None = None) -> Document:
     for one in remediations:
         reader.take(one)
     if not reader.whole:
-        ids = " or ".join(sorted(WITNESSES))
+        ids = " or ".join(f"{one} ({PRODUCT_IDS[one]})" for one in sorted(WITNESSES))
         raise MsrcError(f"document {name} has no fix for product {ids}; it is not whole.")
     fixes = [
         Fix(product, kb, build, hotpatch_class(subtype), subtype, count)

@@ -230,7 +230,10 @@ class _Merger:
             if not (calendar_row or history_row) or key in self.here or key in self.replaced:
                 continue
             section = "hotpatch calendar" if calendar_row else "release history"
-            words = f"{page.title} {section}: {record['kb']}, {record['build']} ({kind} of {day}), is in the table, not there."
+            words = (
+                f"{page.title} {section}, {key[0]}: {record['kb']}, {record['build']} ({kind} of {day}), is in the table,"
+                " not there."
+            )
             read_there = record["confidence"] == ("calendar" if calendar_row else "vendor_page")
             (self.doubt if read_there else self.look_at)(Finding(*key, words))
 
@@ -253,7 +256,7 @@ class _Merger:
                     self.planned[product, month] = {"product": product, "month": month, "type": after, "source": source}
                     self.plan_changed(product, month, before, after)
             else:
-                words = f"{page.title} hotpatch calendar: {month}, planned as {before} in the table, is not there."
+                words = f"{page.title} hotpatch calendar, {product}: {month}, planned as {before} in the table, is not there."
                 if not self.doubt(Finding(product, month, "planned", words)):
                     del self.planned[product, month]
                     self.plan_changed(product, month, before, None)
@@ -287,7 +290,7 @@ class _Merger:
 
     def fix(self, fix: Fix, document: Document) -> None:
         """Hold one KB of a document against the table."""
-        where = f"MSRC {document.id}: {fix.kb}, 10.0.{fix.build}, {shown(fix.subtype, SHOWN)!r}"
+        where = f"MSRC {document.id}, {fix.product}: {fix.kb}, 10.0.{fix.build}, {shown(fix.subtype, SHOWN)!r}"
         known = self.records.get(fix.key)
         mine = [record for record in self.records.values() if record["product"] == fix.product]
         if known is not None:

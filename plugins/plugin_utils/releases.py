@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.rebootless.patching.plugins.plugin_utils import calendar
-from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import shown
+from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import KB, shown
 
 SHIPPED = Path(__file__).parent / "data" / "releases.json"
 BASELINES = frozenset({"baseline", "unplanned_baseline"})
@@ -35,7 +35,6 @@ CONFIDENCE = frozenset({"calendar", "vendor_page", "secondary", "derived"})
 SHOWN = 80
 # No calendar is announced further ahead.
 MONTHS_AHEAD = 24
-KB = re.compile(r"KB[0-9]{6,8}")
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 FIELDS = ("product", "date", "kb", "build", "type", "restart", "confidence", "source", "note")
@@ -90,6 +89,11 @@ class Planned:
     def date(self) -> date:
         """The Patch Tuesday of that month."""
         return calendar.patch_tuesday(int(self.month[:4]), int(self.month[5:]))
+
+
+def _of_a_month(release: Release) -> bool:
+    """Whether it is what a month of the calendar brought: a baseline or a hotpatch."""
+    return release.type in BASELINES or release.type == "hotpatch"
 
 
 def _record(where: str, value: object, fields: Iterable[str]) -> Mapping[str, Any]:
@@ -269,6 +273,16 @@ class ReleaseTable:
             day = calendar.next_patch_tuesday(day)
         return None
 
+    def reaches(self, product: str, day: date) -> bool:
+        """Whether the table has a release of the product on a day or after it, out or not."""
+        return any(release.product == product and release.date >= day for release in self.releases)
+
+    def gaps(self, product: str, after: date, before: date) -> list[date]:
+        """Patch Tuesdays between two days of which the table has neither a baseline nor a hotpatch."""
+        days = {release.date for release in self.releases if release.product == product and _of_a_month(release)}
+        between = calendar.patch_tuesdays(after, calendar.release_moment(before))
+        return [day for day in between if day < before and day not in days]
+
     def unknown_months(self, product: str, now: datetime, since: date | None = None) -> tuple[list[date], list[date]]:
         """Patch Tuesdays that the table lacks, those planned as hotpatch and all others: since a day, or the newest release.
 
@@ -280,6 +294,6 @@ class ReleaseTable:
         hotpatch_months = {
             month.date for month in self.planned if month.product == product and month.type == "hotpatch"
         }
-        known = {release.date for release in own if release.type in BASELINES or release.type == "hotpatch"}
+        known = {release.date for release in own if _of_a_month(release)}
         missed = [day for day in calendar.patch_tuesdays(since or own[-1].date, now) if day not in known]
         return [day for day in missed if day in hotpatch_months], [day for day in missed if day not in hotpatch_months]

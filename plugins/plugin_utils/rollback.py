@@ -240,13 +240,12 @@ def _none(kb: str, found: Sequence[Package], signals: Signals) -> Choice:
         return Choice(
             "unknown", "package_unclear", f"No package tells that it is {kb}, and these tell nothing: {names}."
         )
-    listed = signals.kbs()
-    if isinstance(listed, Unknown):
-        why = f"No package tells that it is {kb}, and the list of updates could not be read ({signals.cause('hotfixes')})."
-        return Choice("unknown", "package_unclear", why)
-    if kb in listed:
+    if kb in signals.listed():
         why = f"Windows lists {kb} as installed and no package tells that it is; name the package."
         return Choice("unknown", "package_unnamed", why)
+    if cause := signals.kbs_cause():
+        why = f"No package tells that it is {kb}, and the list of updates could not be read in full ({cause})."
+        return Choice("unknown", "package_unclear", why)
     return Choice("nothing_to_do", "not_installed", f"{kb} is not installed.")
 
 

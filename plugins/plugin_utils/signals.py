@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, Final
 
 LARGEST = 2**32
 LONGEST = 255
+KB = re.compile(r"KB[0-9]{6,8}")
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 
 
@@ -56,6 +57,15 @@ def moment(value: object) -> datetime | Unknown:
         return datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     except ValueError:
         return UNKNOWN
+
+
+def span(length: timedelta) -> str:
+    """A length of time in its largest unit: `3 days`, `1 hour`, `5 minutes`."""
+    seconds = abs(round(length.total_seconds()))
+    for size, name in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size:
+            return f"{seconds // size} {name}{'s' if seconds >= 2 * size else ''}"
+    return f"{seconds} s"
 
 
 CAUSES = {"denied": "access denied", "timeout": "timed out", "unavailable": "not available on the host"}
@@ -127,18 +137,26 @@ class Signals:
         value = table.get(name, UNKNOWN)
         return None if value is None else number(value)
 
+    def listed(self) -> frozenset[str]:
+        """The KBs that Windows lists as installed, entries that cannot be read left out: one not in here may be installed."""
+        value = self.value("hotfixes")
+        entries = value if isinstance(value, list) else []
+        names = (text(entry.get("kb")) for entry in entries if isinstance(entry, Mapping))
+        return frozenset(name.upper() for name in names if isinstance(name, str))
+
     def kbs(self) -> frozenset[str] | Unknown:
-        """The installed KBs; UNKNOWN when the list or an entry of it cannot be read."""
+        """All installed KBs; UNKNOWN when one may be missing: no list, an entry that cannot be read, or no KB at all."""
+        return self.listed() if self.kbs_cause() is None else UNKNOWN
+
+    def kbs_cause(self) -> str | None:
+        """Why the list of KBs is not whole; None when it is."""
         value = self.value("hotfixes")
         if not isinstance(value, list):
-            return UNKNOWN
-        found = set()
-        for entry in value:
-            kb = text(entry.get("kb")) if isinstance(entry, Mapping) else UNKNOWN
-            if isinstance(kb, Unknown):
-                return UNKNOWN
-            found.add(kb.upper())
-        return frozenset(found)
+            return self.cause("hotfixes")
+        if not all(isinstance(entry, Mapping) and isinstance(text(entry.get("kb")), str) for entry in value):
+            return "unusable entry"
+        # An updated Windows always has some: a list without any was not given in full.
+        return None if any(KB.fullmatch(name) for name in self.listed()) else "empty list"
 
     def build(self) -> str | Unknown:
         """Build and revision, `26100.33222`."""
@@ -154,6 +172,11 @@ class Signals:
         """When the host last booted."""
         table = self.table("operating_system")
         return moment(table.get("last_boot")) if isinstance(table, Mapping) else UNKNOWN
+
+    def clock(self) -> datetime | Unknown:
+        """The host's own clock when it was asked."""
+        table = self.table("clock")
+        return moment(table.get("utc")) if isinstance(table, Mapping) else UNKNOWN
 
     def service(self, name: str) -> str | Unknown | None:
         """The status of a service (`Running`, `Stopped`...), or None when there is none of that name."""

@@ -15,6 +15,14 @@ from ansible_collections.rebootless.patching.plugins.plugin_utils.restart_risks 
 from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import Signals, shown
 
 STATES = track.STATES
+# What helps when a host gave no signals, by the kind of its problem.
+UNREACHED = {
+    "refused": "Make the host reachable for Ansible (power, name, port)",
+    "timeout": "See why the host does not answer in time (power, network, load)",
+    "auth": "Give Ansible an account that may log on to the host",
+    "dropped": "See whether the host was restarting, or what cut the connection",
+    "failed": "Look at the message: the host was asked and the asking failed",
+}
 DEFAULT_CLASSES = pending_reboot.DEFAULT_CLASSES
 
 
@@ -50,7 +58,9 @@ def host_status(
     if signals is None:
         verdict = track.Verdict(state="unknown")
         words = trouble or {}
-        verdict.say("host_not_reached", kind=words.get("kind", "failed"), message=words.get("message", "no answer"))
+        kind = words.get("kind", "failed")
+        step = UNREACHED.get(kind, UNREACHED["failed"])
+        verdict.say("host_not_reached", kind=kind, message=words.get("message", "no answer"), step=step)
     else:
         waiting = [one for one in pending["reasons"] if one["class"] == "servicing"]
         servicing = track.Servicing(

@@ -5,24 +5,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ansible_collections.rebootless.patching.plugins.plugin_utils import track
-from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import Signals, moment, shown, text
+from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import (
+    Signals,
+    moment,
+    shown,
+    span,
+    text,
+)
 
 LEAST_FREE = 10 * 10**9
-MOST_SKEW = 300
+# Without a heartbeat for longer, Azure takes an agent for disconnected.
+HEARTBEAT = timedelta(minutes=15)
+# The collector gives no more events.
+MOST_EVENTS = 20
 
 
-def _arc(verdict: track.Verdict, signals: Signals) -> None:
+def _arc(verdict: track.Verdict, signals: Signals, now: datetime) -> None:
     if verdict.product != track.S25_ARC:
         return
-    agent, service = signals.table("arc_agent"), signals.service("himds")
-    status = text(agent.get("status")) if isinstance(agent, Mapping) else None
-    if isinstance(status, str) and status.lower() != "connected":
-        verdict.say("arc_disconnected", status=f"status {status}")
-    elif isinstance(service, str) and service != "Running":
-        verdict.say("arc_disconnected", status=f"service himds {service}")
+    agent, service, clock = signals.table("arc_agent"), signals.service("himds"), signals.clock()
+    told = agent if isinstance(agent, Mapping) else {}
+    status, beat = text(told.get("status")), moment(told.get("last_heartbeat"))
+    word = status.lower() if isinstance(status, str) else ""
+    silent = (clock if isinstance(clock, datetime) else now) - beat if isinstance(beat, datetime) else timedelta(0)
+    stopped = isinstance(service, str) and service != "Running"
+    step = "Start the service himds and see" if stopped else "See"
+    if word == "expired":
+        verdict.say("arc_expired", status=status)
+    elif word == "disconnected" and told.get("last_heartbeat", "") is None:
+        verdict.say("arc_not_onboarded", status=status)
+    elif word not in ("", "connected"):
+        verdict.say("arc_disconnected", status=f"status {status}", step=step)
+    elif stopped:
+        verdict.say("arc_disconnected", status=f"service himds {service}", step=step)
+    elif silent > HEARTBEAT:
+        verdict.say("arc_disconnected", status=f"its last heartbeat is {span(silent)} old", step=step)
     probes = ("arc_hotpatch_subscription", "hotpatch_environment")
     unverified = [f"{probe} {value}" for probe in probes if isinstance(value := signals.number(probe), int)]
     if unverified:
@@ -55,23 +75,22 @@ def _policies(verdict: track.Verdict, signals: Signals) -> None:
 def _host(verdict: track.Verdict, signals: Signals, now: datetime) -> None:
     events = signals.value("event_app")
     if isinstance(events, list) and events:
-        verdict.say("monitor_errors", count=len(events))
+        count = len(events) if len(events) < MOST_EVENTS else f"{MOST_EVENTS} or more"
+        verdict.say("monitor_errors", count=count)
     disk = signals.table("system_disk")
     free = disk.get("free_bytes") if isinstance(disk, Mapping) else None
     # Beyond 2**32: a disk's size is the one number here that is no setting.
     if isinstance(free, int) and not isinstance(free, bool) and 0 <= free < LEAST_FREE:
         verdict.say("disk_low", free=f"{free / 10**9:.1f}")
-    clock = signals.table("clock")
-    utc = moment(clock.get("utc")) if isinstance(clock, Mapping) else None
-    if isinstance(utc, datetime):
-        skew = abs(round((utc - now).total_seconds()))
-        if skew > MOST_SKEW:
-            verdict.say("clock_skew", seconds=skew)
+    utc = signals.clock()
+    if isinstance(utc, datetime) and abs(utc - now) > track.MOST_SKEW:
+        direction = "ahead of" if utc > now else "behind"
+        verdict.say("clock_skew", size=span(utc - now), direction=direction)
 
 
 def warn(verdict: track.Verdict, signals: Signals, now: datetime) -> None:
     """Add the warnings; a host that hotpatching does not cover has only those of any host."""
     if verdict.product is not None:
-        _arc(verdict, signals)
+        _arc(verdict, signals, now)
         _policies(verdict, signals)
     _host(verdict, signals, now)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ansible_collections.rebootless.patching.plugins.plugin_utils import releases, status
@@ -13,6 +13,7 @@ Raw = dict[str, Any]
 Status = dict[str, Any]
 NOW = datetime(2026, 9, 20, 12, tzinfo=UTC)
 CLOCK = {"utc": "2026-09-20T12:00:03Z", "time_zone": "UTC", "utc_offset_minutes": 0}
+BOOTS = ("2026-09-10T02:31:00Z", "2026-09-10T06:40:00Z")
 TABLE = releases.ReleaseTable.load(releases.shipped())
 
 
@@ -118,9 +119,21 @@ def signals(kind: str = "server_2025", **changes: object) -> Raw:
 
 
 def judge(raw: object, now: datetime = NOW, **options: Any) -> Status:
-    """The status of a host; its clock is right unless a test has changed it."""
+    """The status of a host; its clock is right, it booted and was in touch with Azure lately, unless a test has changed that."""
+    told = f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
     if isinstance(raw, dict) and raw.get("clock") == ok(CLOCK):
-        raw = {**raw, "clock": ok({**CLOCK, "utc": f"{now:%Y-%m-%dT%H:%M:%SZ}"})}
+        raw = {**raw, "clock": ok({**CLOCK, "utc": told})}
+    before = now.astimezone(UTC) - timedelta(hours=1) if now.year > 1 else now
+    agent = KINDS["server_2025"]["arc_agent"]
+    if isinstance(raw, dict) and raw.get("arc_agent") == ok(agent):
+        raw = {**raw, "arc_agent": ok({**agent, "last_heartbeat": told})}
+    answer = raw.get("operating_system") if isinstance(raw, dict) else None
+    system = answer.get("value") if isinstance(answer, dict) else None
+    if isinstance(system, dict) and system.get("last_boot") in BOOTS:
+        raw = {
+            **raw,
+            "operating_system": ok({**system, "last_boot": min(system["last_boot"], f"{before:%Y-%m-%dT%H:%M:%SZ}")}),
+        }
     return status.host_status("host", raw, None, options.pop("table", TABLE), now, **options)
 
 

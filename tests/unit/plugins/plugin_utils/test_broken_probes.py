@@ -69,7 +69,7 @@ ABSENCE_DECIDES = {
 }
 AGENT = ("agent_reboot_required", "agent_reboot_before_install")
 # From any state to itself or to `unknown`; these lose what hid another state from sight.
-FURTHER = {"not_ready": {"not_enrolled"}, "restart_pending": {"off_track", "behind"}}
+FURTHER = {"not_capable": {"not_ready"}, "not_ready": {"not_enrolled"}, "restart_pending": {"off_track", "behind"}}
 
 
 class Table(releases.ReleaseTable):

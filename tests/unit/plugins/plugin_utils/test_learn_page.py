@@ -700,9 +700,9 @@ def test_what_stands_twice_in_a_calendar_is_named(row: str, said: str) -> None:
             change(HISTORY_HEADER, HISTORY_HEADER.replace("Servicing option", "Month")),
             "the table's columns are Month, ",
         ),
-        (change(HISTORY_HEADER, HISTORY_HEADER.replace("Servicing option", "Build")), "the table's header ["),
-        (change("| --- | --- | --- | --- | --- |", "| --- | --- | --- | --- |"), "the table's header ["),
-        (change("| --- | --- | --- | --- | --- |", DASHES), "the table's header ["),
+        (change(HISTORY_HEADER, HISTORY_HEADER.replace("Servicing option", "Build")), "the table's header ("),
+        (change("| --- | --- | --- | --- | --- |", "| --- | --- | --- | --- |"), "the table's header ("),
+        (change("| --- | --- | --- | --- | --- |", DASHES), "the table's header ("),
         (change(ORDINARY + "\n", ORDINARY + "\n\n"), "a line of a table stands outside a table"),
         (change("**Windows Server 2025 (OS build 26100)**\n", ""), "the table has no product"),
         (change("(OS build 26100)", "(OS build 20346)"), "does not fit the product; OS build 26100 is expected."),
@@ -847,3 +847,60 @@ def test_mangled_page_is_an_error_or_every_row_of_it_has_its_place(text: str) ->
     # A header is one that a line of dashes follows; others are rows that nobody understands.
     headers = sum("Update type" in one and two.strip().startswith("| ---") for one, two in pairwise(text.split("\n")))
     assert accounted(page) == page.rows == len(rows) - 2 * headers
+
+
+# --- a day out of turn, and hostile text -----------------------------------------------------------------------------
+
+NOVEMBER = "| November | 2026.11 B | Hotpatch | 2026-11-{day} | 26100.33900 | KB5200000 |"
+
+
+@pytest.mark.parametrize(("day", "doubted"), [("10", False), ("11", True), ("03", True), ("17", True)])
+def test_hotpatch_on_a_day_that_is_no_patch_tuesday_is_a_doubt(day: str, doubted: bool) -> None:
+    text = change(OCTOBER, NOVEMBER.format(day=day))
+    words = [one.message for one in read(text).doubts]
+    assert words == (
+        [
+            f"{CALENDAR_2025}, line {line_of(text, 'KB5200000')}: KB5200000 is of 2026-11-{day}, which is no Patch Tuesday"
+            " (2026-11-10 is), and of letter B, not OOB."
+        ]
+        if doubted
+        else []
+    )
+
+
+def test_hotpatch_called_out_of_band_may_be_of_any_day() -> None:
+    text = change(OCTOBER, NOVEMBER.format(day="11").replace("2026.11 B", "2026.11 OOB"))
+    assert read(text).doubts == ()
+
+
+def test_baseline_and_monthly_update_out_of_turn_are_doubts_too() -> None:
+    page = read(GOOD.replace("2026-06-09", "2026-06-10"))
+    assert [one.kb for one in page.doubts] == ["KB5094125"]
+    page = read(change(ORDINARY, ORDINARY.replace("2026-08-11", "2026-08-12")))
+    assert [(one.kb, one.message.startswith(HISTORY_2025)) for one in page.doubts] == [("KB5120233", True)]
+
+
+HOSTILE = "\x1b[31m" + "y" * 5000
+COLUMNS = "|" + "|".join(f" c{number}{HOSTILE[:6]} " for number in range(20_000)) + "|"
+PRODUCT_LINE = "**Windows Server 2025 (OS build 26100)**"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        change(HISTORY_HEADER, COLUMNS),
+        change(HISTORY_HEADER, COLUMNS).replace("| --- | --- | --- | --- | --- |", "|" + " --- |" * 20_000, 1),
+        change(PRODUCT_LINE, f"**{HOSTILE} (OS build 17763)**")
+        .replace("26100.33296", "x")
+        .replace(HISTORY_HEADER, "| x |"),
+        change(PRODUCT_LINE, f"**{HOSTILE} (OS build 26100)**"),
+        change(PRODUCT_LINE, f"**{HOSTILE} (OS build 17763)**\n\n**{HOSTILE} (OS build 17762)**"),
+        change(PRODUCT_LINE, f"**Windows Server 2025 (OS build {'1' * 5000})**"),
+        change("2026-08 B", HOSTILE),
+        change("26100.33296", HOSTILE),
+    ],
+)
+def test_hostile_page_makes_a_short_and_harmless_error(text: str) -> None:
+    said = error(text)
+    assert said.isprintable()
+    assert len(said) < 1000

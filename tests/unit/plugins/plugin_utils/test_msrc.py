@@ -245,7 +245,10 @@ def test_document_is_whole_with_a_fix_for_a_server(product: str) -> None:
     ],
 )
 def test_document_without_a_server_is_not_whole(rows: list[dict[str, Any]], form: Callable[..., str]) -> None:
-    assert error(form(*rows)) == "document 2026-Mar has no fix for product 11923 or 12436; it is not whole."
+    assert error(form(*rows)) == (
+        "document 2026-Mar has no fix for product 11923 (windows_server_2022_azure_edition) or 12436 (windows_server_2025);"
+        " it is not whole."
+    )
 
 
 @pytest.mark.parametrize("month", ["January", "February", "October", "December"])
@@ -307,9 +310,13 @@ def test_document_of_the_month_that_was_asked_for(month: str | None) -> None:
         (
             json.dumps(document(LCU) | {"Vulnerability": [{"Remediations": "x"}]}),
             None,
-            "field Remediations is 'x'; a list is expected.",
+            "Vulnerability[0] (no CVE): field Remediations is 'x'; a list is expected.",
         ),
-        (as_json(LCU | {"ProductID": "12436"}), None, "field ProductID is '12436'; a list is expected."),
+        (
+            as_json(LCU | {"ProductID": "12436"}),
+            None,
+            "Vulnerability[0] (CVE-2026-0001): field ProductID is '12436'; a list is expected.",
+        ),
     ],
 )
 def test_document_in_doubt_is_refused(text: str, month: str | None, said: str) -> None:

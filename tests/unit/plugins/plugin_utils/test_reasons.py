@@ -32,7 +32,11 @@ def said(module: str) -> set[str]:
     """The codes that a module of the core gives: arguments of `say` and `settle`, and texts named `code`."""
     found = set()
     for node in ast.walk(ast.parse((CORE / f"{module}.py").read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("say", "settle"):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in ("say", "settle", "doubt")
+        ):
             # The code is the last of the plain arguments: `say(code)`, `settle(state, code)`.
             code = node.args[-1]
             found |= {code.value} if isinstance(code, ast.Constant) else set()
@@ -107,5 +111,5 @@ def test_severity_is_named() -> None:
 
 
 def test_words_of_a_host_are_not_templates() -> None:
-    found = reasons.reason("edition_unclear", edition="{0.__class__}{edition}")
+    found = reasons.reason("edition_unclear", edition="{0.__class__}{edition}", why="{why}")
     assert "{0.__class__}{edition}" in found["message"]

@@ -434,7 +434,7 @@ def test_row_that_vanished(known: Record, confidence: str, doubted: bool) -> Non
     if found:
         section = "hotpatch calendar" if known["type"] in MONTHLY else "release history"
         assert found[0].message == (
-            f"Windows Server {section}: {known['kb']}, {known['build']} ({known['type']} of {known['date']}),"
+            f"Windows Server {section}, {known['product']}: {known['kb']}, {known['build']} ({known['type']} of {known['date']}),"
             " is in the table, not there."
         )
         merged = run(start, server(*rest), accept=[identity(known)])
@@ -523,7 +523,7 @@ def test_planned_month_that_vanished_needs_a_person() -> None:
     assert [(finding.id, finding.message) for finding in merged.contradictions] == [
         (
             f"{S25}/2026-11/planned",
-            "Windows Server hotpatch calendar: 2026-11, planned as hotpatch in the table, is not there.",
+            "Windows Server hotpatch calendar, windows_server_2025: 2026-11, planned as hotpatch in the table, is not there.",
         )
     ]
     assert merged.table["planned"] == start["planned"]
@@ -595,8 +595,8 @@ def test_witness_that_lacks_a_release_is_noted() -> None:
 def test_older_hotpatch_in_a_document_is_a_carry_over() -> None:
     merged = run(table(*ALL), document(*AUGUST, name="2026-Sep"))
     assert [finding.message for finding in merged.carry_overs] == [
-        "MSRC 2026-Sep: KB5120228, 10.0.26100.33222, 'Security Hotpatch Update': carried over from 2026-08 (3 times).",
-        "MSRC 2026-Sep: KB5120233, 10.0.26100.33296, 'Security Update': carried over from 2026-08 (3 times).",
+        "MSRC 2026-Sep, windows_server_2025: KB5120228, 10.0.26100.33222, 'Security Hotpatch Update': carried over from 2026-08 (3 times).",
+        "MSRC 2026-Sep, windows_server_2025: KB5120233, 10.0.26100.33296, 'Security Update': carried over from 2026-08 (3 times).",
     ]
     assert (merged.review, merged.changed) == ((), False)
 
@@ -607,7 +607,7 @@ def test_witness_with_another_build_of_a_kb_needs_a_person() -> None:
     assert [(finding.id, finding.message) for finding in merged.contradictions] == [
         (
             f"{S25}/KB5120228/26100.33223",
-            "MSRC 2026-Aug: KB5120228, 10.0.26100.33223, 'Security Hotpatch Update': the table has it with build 26100.33222.",
+            "MSRC 2026-Aug, windows_server_2025: KB5120228, 10.0.26100.33223, 'Security Hotpatch Update': the table has it with build 26100.33222.",
         )
     ]
     merged = run(table(*ALL), document(*AUGUST, told), accept=[f"{S25}/KB5120228/26100.33223"])
@@ -632,7 +632,7 @@ def test_witness_with_another_build_of_a_kb_needs_a_person() -> None:
 def test_what_only_a_witness_says_is_for_a_person(fix: tuple[str, str, str, str], words: str) -> None:
     merged = run(table(*ALL), document(*AUGUST, fix))
     assert [finding.id for finding in merged.review] == ["/".join(fix[:3])]
-    assert merged.review[0].message.startswith(f"MSRC 2026-Aug: {fix[1]}, 10.0.{fix[2]}, '{fix[3]}': {words}")
+    assert merged.review[0].message.startswith(f"MSRC 2026-Aug, {fix[0]}: {fix[1]}, 10.0.{fix[2]}, '{fix[3]}': {words}")
     assert (merged.added, merged.contradictions, merged.changed) == ((), (), False)
 
 

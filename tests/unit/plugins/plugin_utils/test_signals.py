@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from ansible_collections.rebootless.patching.plugins.plugin_utils import signals
-from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import UNKNOWN, Signals
+from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import UNKNOWN, Signals, span
 from realistic import failed, kbs, ok
 
 
@@ -151,20 +151,49 @@ def test_setting(value: object, expected: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"),
+    ("value", "listed", "cause"),
     [
-        ([], frozenset()),
-        (kbs("KB1", "kb2"), frozenset({"KB1", "KB2"})),
-        ([{"kb": ""}], UNKNOWN),
-        ([*kbs("KB1"), {}], UNKNOWN),
-        ([*kbs("KB1"), "KB2"], UNKNOWN),
-        ({}, UNKNOWN),
-        (None, UNKNOWN),
-        ("KB1", UNKNOWN),
+        # Whole, listed, and why it is not whole.
+        (kbs("KB5000001", "kb5000002"), {"KB5000001", "KB5000002"}, None),
+        ([*kbs("KB5000001", "File 1")], {"KB5000001", "FILE 1"}, None),
+        ([], set(), "empty list"),
+        (kbs("File 1"), {"FILE 1"}, "empty list"),
+        ([{"kb": ""}], set(), "unusable entry"),
+        ([*kbs("KB5000001"), {}], {"KB5000001"}, "unusable entry"),
+        ([{"kb": None}, *kbs("kb5000001")], {"KB5000001"}, "unusable entry"),
+        ([*kbs("KB5000001"), "KB5000002"], {"KB5000001"}, "unusable entry"),
+        ({}, set(), "unusable value"),
+        (None, set(), "no value"),
+        ("KB5000001", set(), "unusable value"),
     ],
 )
-def test_kbs(value: object, expected: object) -> None:
-    assert Signals({"hotfixes": ok(value)}).kbs() == expected
+def test_one_bad_entry_costs_that_entry(value: object, listed: set[str], cause: str | None) -> None:
+    read = Signals({"hotfixes": ok(value)})
+    assert (read.listed(), read.kbs_cause()) == (listed, cause)
+    assert read.kbs() == (UNKNOWN if cause else listed)
+
+
+def test_list_of_updates_that_was_not_read() -> None:
+    read = Signals({"hotfixes": failed("timeout")})
+    assert (read.listed(), read.kbs(), read.kbs_cause()) == (frozenset(), UNKNOWN, "timed out")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0 s"),
+        (-59, "59 s"),
+        (60, "1 minute"),
+        (-301, "5 minutes"),
+        (3600, "1 hour"),
+        (7199, "1 hour"),
+        (86399, "23 hours"),
+        (86400, "1 day"),
+        (-40 * 86400, "40 days"),
+    ],
+)
+def test_length_of_time_in_its_largest_unit(seconds: int, words: str) -> None:
+    assert span(timedelta(seconds=seconds)) == words
 
 
 @pytest.mark.parametrize(

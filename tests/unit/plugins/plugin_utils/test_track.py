@@ -122,7 +122,7 @@ READY: list[tuple[str, dict[str, object], list[str]]] = [
     ("server_2025", {"vbs_running": 0, "vbs_configured": 0}, ["vbs_not_running"]),
     ("server_2025", {"vbs_running": 0, "vbs_configured": None}, ["vbs_not_running"]),
     ("server_2025", {"vbs_running": 0, "vbs_configured": failed()}, ["vbs_not_running"]),
-    ("server_2025", {"vbs_running": 1, "vbs_configured": 1}, ["vbs_not_running"]),
+    ("server_2025", {"vbs_running": 1, "vbs_configured": 1}, ["vbs_kept_from_running"]),
     ("server_2025", {"vbs_running": 0, "vbs_configured": 1}, ["vbs_restart_needed"]),
     ("server_2022", {"hotpatch_table_size": 0}, ["table_size_not_set"]),
     ("server_2022", {"hotpatch_table_size": None}, ["table_size_not_set"]),
@@ -199,8 +199,15 @@ ENROLMENT: list[tuple[str, dict[str, object], object, str, list[str], list[str]]
     ("server_2022", {"enrollment_package": None, "hotfixes": failed()}, None, "unknown", ["signals_missing"], []),
     ("server_2022", {"enrollment_package": failed()}, None, "unknown", ["signals_missing"], []),
     ("server_2022", {"enrollment_package": {"Name": None, "Version": None}}, None, "unknown", ["signals_missing"], []),
-    ("server_2022", {"enrollment_package": None, "hotfixes": kbs("KB5120229")}, None, "on_track", [], []),
-    ("server_2022", {"enrollment_package": None}, ENABLED, "on_track", [], []),
+    (
+        "server_2022",
+        {"enrollment_package": None, "hotfixes": kbs("KB5120229")},
+        None,
+        "unknown",
+        ["enrolment_key_gone"],
+        [],
+    ),
+    ("server_2022", {"enrollment_package": None}, ENABLED, "on_track", [], ["enrolment_key_gone"]),
     ("server_2022", {}, DISABLED, "not_enrolled", ["hotpatch_disabled_in_azure"], []),
     ("server_2025_azure", {"enrollment_package": None}, None, "unknown", ["enrolment_not_provable"], []),
     ("server_2025_azure", {"enrollment_package": failed()}, None, "unknown", ["enrolment_not_provable"], []),
@@ -267,7 +274,15 @@ ENROLMENT: list[tuple[str, dict[str, object], object, str, list[str], list[str]]
     ],
     ("windows_11", {"allow_rebootless_policy": 0}, None, "not_enrolled", ["policy_off"], []),
     ("windows_11", {"allow_rebootless_policy": 0}, ENABLED, "not_enrolled", ["policy_off"], []),
-    ("windows_11", {"allow_rebootless_policy": None, "hotfixes": []}, None, "not_enrolled", ["policy_missing"], []),
+    (
+        "windows_11",
+        {"allow_rebootless_policy": None, "hotfixes": kbs("KB5124008")},
+        None,
+        "unknown",
+        ["policy_not_provable"],
+        [],
+    ),
+    ("windows_11", {"allow_rebootless_policy": None, "hotfixes": []}, None, "unknown", ["signals_missing"], []),
     ("windows_11", {"allow_rebootless_policy": None, "hotfixes": failed()}, None, "unknown", ["signals_missing"], []),
     ("windows_11", {"allow_rebootless_policy": None}, None, "on_track", [], []),
     ("windows_11", {"allow_rebootless_policy": None, "hotfixes": []}, ENABLED, "on_track", [], []),
@@ -371,8 +386,8 @@ POSITION: list[tuple[str, str, str, str, list[str], list[str]]] = [
     ("server_2025", "26100.1742", "2026-09-20", "unknown", ["build_not_in_table"], []),
     ("server_2025", "26100.33438", "2026-10-13", "on_track", [], []),
     ("server_2025", "26100.33438", "2026-10-14", "unknown", ["release_table_outdated"], []),
-    ("server_2025", "26100.33222", "2026-10-14", "behind", ["baseline_missing"], []),
-    ("server_2025", "26100.33296", "2026-10-14", "off_track", ["off_track_update"], []),
+    ("server_2025", "26100.33222", "2026-10-14", "behind", ["baseline_missing"], ["release_table_outdated"]),
+    ("server_2025", "26100.33296", "2026-10-14", "off_track", ["off_track_update"], ["release_table_outdated"]),
     # A fix that may restart is not announced as one that does not.
     ("server_2025", "26100.6899", "2025-10-28", "on_track", [], []),
     ("server_2022", "20348.5622", "2026-09-20", "on_track", [], []),
@@ -389,7 +404,8 @@ POSITION: list[tuple[str, str, str, str, list[str], list[str]]] = [
 
 @pytest.mark.parametrize(("kind", "full", "day", "state", "causes", "warnings"), POSITION)
 def test_position(kind: str, full: str, day: str, state: str, causes: list[str], warnings: list[str]) -> None:
-    host = judge(signals(kind, build=build(full)), at(day), azure=ENABLED)
+    lately = {"last_boot": f"{day}T01:00:00Z"}
+    host = judge(signals(kind, build=build(full), operating_system=lately), at(day), azure=ENABLED)
     assert (host["state"], codes(host)) == (state, causes)
     assert warned(host) == warnings
     tracks = {"on_track": "hotpatch", "unknown": "unknown"}
@@ -414,7 +430,7 @@ def test_hint_of_an_unlisted_build(full: str, hint: str) -> None:
     ("full", "day", "code", "said"),
     [
         ("26100.32230", "2026-03-20", "hotpatch_waiting", "The hotpatch KB5078736 of 2026-03-10 is not installed yet"),
-        ("26100.32690", "2026-09-20", "baseline_missing", "the current baseline KB5122871 of 2026-09-08"),
+        ("26100.32690", "2026-09-20", "baseline_missing", "older than the baseline KB5122871 of 2026-09-08"),
         (
             "26100.32860",
             "2026-09-20",

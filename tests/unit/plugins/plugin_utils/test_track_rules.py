@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from ansible_collections.rebootless.patching.plugins.plugin_utils import releases, track
+from ansible_collections.rebootless.patching.plugins.plugin_utils import reasons, releases, status, track
 from healthy import CLIENTS, PRODUCTS, S22_AZURE, S25_ARC, S25_AZURE, SERVERS, W11_24H2, W11_25H2, healthy
-from realistic import NOW, TABLE, Status, build, codes, failed, judge, kbs, warned
+from realistic import NOW, TABLE, Status, build, codes, failed, judge, kbs, service, warned
 
 ENABLED = {"hotpatch_enablement_status": "Enabled"}
 BASELINE = {
@@ -22,8 +22,14 @@ BASELINE = {
     W11_24H2: {"kb": "KB5124008", "build": "26100.9445", "date": "2026-09-08"},
     W11_25H2: {"kb": "KB5124008", "build": "26200.9445", "date": "2026-09-08"},
 }
+OLD = kbs("KB5000001")
 GONE: dict[str, object] = {"arc_agent": None, "services": {"himds": None}}
 UNREAD: dict[str, object] = {"arc_agent": failed(), "services": failed("denied")}
+
+
+def booted(last: str | None, product_type: int | None = None) -> dict[str, object]:
+    """The value of probe `operating_system` of a host with this last boot."""
+    return {"sku": 7, "product_type": product_type, "last_boot": last, "language": 1033}
 
 
 def at(moment: str) -> datetime:
@@ -61,16 +67,21 @@ OWN_RULES: list[tuple[str, dict[str, object], tuple[str, ...], str]] = [
     ("signals_missing", {"allow_rebootless_policy": failed()}, CLIENTS, "unknown"),
     ("licence_fault", {"licensing_mutex": True}, (S25_ARC, *CLIENTS), "unknown"),
     ("signals_missing", {"licensing_mutex": failed()}, (S25_ARC, *CLIENTS), "unknown"),
-    ("vbs_not_running", {"vbs_running": 1}, tuple(PRODUCTS), "not_ready"),
+    ("vbs_kept_from_running", {"vbs_running": 1}, tuple(PRODUCTS), "not_ready"),
     ("vbs_restart_needed", {"vbs_running": 0, "vbs_configured": 1}, tuple(PRODUCTS), "not_ready"),
     ("vbs_not_running", {"vbs_running": 0, "vbs_configured": 2}, tuple(PRODUCTS), "not_ready"),
     ("vbs_unknown", {"vbs_running": 3}, tuple(PRODUCTS), "unknown"),
     ("vbs_unknown", {"vbs_running": failed()}, tuple(PRODUCTS), "unknown"),
     ("restart_pending", {"cbs_packages_pending": True}, tuple(PRODUCTS), "restart_pending"),
     ("restart_unknown", {"cbs_packages_pending": failed()}, tuple(PRODUCTS), "unknown"),
-    ("enrollment_package_missing", {"enrollment_package": None, "hotfixes": []}, (S22_AZURE,), "not_enrolled"),
-    ("enrolment_not_provable", {"enrollment_package": None, "hotfixes": []}, (S25_AZURE, S25_ARC), "unknown"),
-    ("policy_missing", {"allow_rebootless_policy": None, "hotfixes": []}, CLIENTS, "not_enrolled"),
+    ("enrollment_package_missing", {"enrollment_package": None, "hotfixes": OLD}, (S22_AZURE,), "not_enrolled"),
+    ("enrolment_not_provable", {"enrollment_package": None, "hotfixes": OLD}, (S25_AZURE, S25_ARC), "unknown"),
+    ("policy_not_provable", {"allow_rebootless_policy": None, "hotfixes": OLD}, CLIENTS, "unknown"),
+    ("signals_missing", {"enrollment_package": None, "hotfixes": []}, (S22_AZURE,), "unknown"),
+    ("signals_missing", {"operating_system": failed("denied")}, tuple(PRODUCTS), "unknown"),
+    ("signals_missing", {"clock": failed()}, tuple(PRODUCTS), "unknown"),
+    ("boot_before_build", {"operating_system": booted("2026-06-10T02:31:00Z")}, tuple(PRODUCTS), "unknown"),
+    ("boot_in_future", {"operating_system": booted("2026-10-01T02:31:00Z")}, tuple(PRODUCTS), "unknown"),
 ]
 
 
@@ -83,7 +94,7 @@ def test_rule_is_for_its_products_only(
     assert (code in codes(host)) == (product in products)
     if product in products:
         assert (host["state"], codes(host)) == (state, [code])
-    elif changes.get("hotfixes") != []:
+    elif "hotfixes" not in changes:
         assert (host["state"], host["reasons"]) == ("on_track", [])
 
 
@@ -97,16 +108,18 @@ def test_first_build_is_of_server_2025(product: str, number: int, old: bool) -> 
 
 @pytest.mark.parametrize("product", PRODUCTS)
 def test_azure_settles_enrolment(product: str) -> None:
-    raw = healthy(product, enrollment_package=None, hotfixes=[], allow_rebootless_policy=None)
+    raw = healthy(product, enrollment_package=None, hotfixes=OLD, allow_rebootless_policy=None)
     # As it comes out of JSON.
     for key in ("hotpatch_enablement_status", "subscription_status"):
         words = {word: json.loads(f'{{"{key}": "{word}"}}') for word in ("Enabled", "Disabled", "Unknown", "Enabling")}
-        assert judge(raw, azure=words["Enabled"])["state"] == "on_track"
+        enabled = judge(raw, azure=words["Enabled"])
+        assert enabled["state"] == "on_track"
+        assert warned(enabled) == (["enrolment_key_gone"] if product == S22_AZURE else [])
         disabled = judge(raw, azure=words["Disabled"])
         assert (disabled["state"], codes(disabled)) == ("not_enrolled", ["hotpatch_disabled_in_azure"])
         for word in ("Unknown", "Enabling"):
             host = judge(raw, azure=words[word])
-            expected = "unknown" if product in (S25_AZURE, S25_ARC) else "not_enrolled"
+            expected = "not_enrolled" if product == S22_AZURE else "unknown"
             assert host["state"] == expected
             assert warned(host) == (["azure_pending"] if word == "Enabling" else [])
 
@@ -169,9 +182,7 @@ MOMENTS: list[tuple[str, str, str, str, list[str], list[str]]] = [
 def test_releases_are_out_at_17_utc(
     product: str, full: str, moment: str, state: str, causes: list[str], warnings: list[str]
 ) -> None:
-    host = judge(
-        healthy(product, build=build(full), clock=failed()), at(moment), azure=None if product in CLIENTS else ENABLED
-    )
+    host = judge(healthy(product, build=build(full)), at(moment), azure=None if product in CLIENTS else ENABLED)
     assert (host["state"], codes(host)) == (state, causes)
     assert [code for code in warned(host) if code != "licence_not_provable"] == warnings
 
@@ -209,7 +220,8 @@ WORDS: list[tuple[str, dict[str, object], str, object, str, tuple[str, str, str]
         "edition_unclear",
         (
             "cause",
-            "Whether edition Professional can get hotpatches is not documented.",
+            "Whether edition Professional can get hotpatches is not certain: Microsoft's page names licences and no "
+            "editions, and sources disagree on Pro.",
             "Ask Microsoft for this edition, or use Standard or Datacenter (server) or Enterprise (client).",
         ),
     ),
@@ -230,10 +242,26 @@ WORDS: list[tuple[str, dict[str, object], str, object, str, tuple[str, str, str]
         {"vbs_running": 1},
         "2026-09-20",
         None,
+        "vbs_kept_from_running",
+        (
+            "cause",
+            "Virtualization-based security is enabled and not running (status 1, 2 is needed): something keeps it from "
+            "it.",
+            "Find what it lacks (msinfo32 names what is required and what is available): UEFI with Secure Boot, "
+            "virtualization turned on in the firmware or passed on by the hypervisor, a generation 2 VM; then restart "
+            "once. It need not be enabled again.",
+        ),
+    ),
+    (
+        S25_ARC,
+        {"vbs_running": 0, "vbs_configured": None},
+        "2026-09-20",
+        None,
         "vbs_not_running",
         (
             "cause",
-            "Virtualization-based security is not running (status 1, 2 is needed).",
+            "Virtualization-based security is not running (status 0, 2 is needed); "
+            "EnableVirtualizationBasedSecurity is not set.",
             "Turn on UEFI, Secure Boot and EnableVirtualizationBasedSecurity (a generation 2 VM on Hyper-V), then "
             "restart once.",
         ),
@@ -259,7 +287,8 @@ WORDS: list[tuple[str, dict[str, object], str, object, str, tuple[str, str, str]
         (
             "cause",
             "Whether virtualization-based security runs could not be read (not available on the host).",
-            "Ask with an account that may read root/Microsoft/Windows/DeviceGuard.",
+            "For class Win32_DeviceGuard of root/Microsoft/Windows/DeviceGuard: find out why the host does not have it "
+            "(a damaged or missing class, component or command).",
         ),
     ),
     (
@@ -282,8 +311,8 @@ WORDS: list[tuple[str, dict[str, object], str, object, str, tuple[str, str, str]
         "build_ambiguous",
         (
             "cause",
-            "Build 26100.6905 is shared by KB5070881 and KB5070893, and the installed KBs do not tell which one it is.",
-            "Look at the host's update history and settle it by hand.",
+            "Build 26100.6905 is shared by KB5070881 and KB5070893, and no installed KB tells which it is.",
+            "Settle it by the host's update history.",
         ),
     ),
     (
@@ -307,7 +336,7 @@ WORDS: list[tuple[str, dict[str, object], str, object, str, tuple[str, str, str]
         (
             "cause",
             "Build 20348.524 is not in the release table: it is older than the table's oldest row.",
-            "Bring the release table up to date, or add the release with rebootless_release_table_extend.",
+            "Install the baseline KB5122882 of 2026-09-08 and restart once, or add the release with rebootless_release_table_extend.",
         ),
     ),
     (
@@ -320,7 +349,7 @@ WORDS: list[tuple[str, dict[str, object], str, object, str, tuple[str, str, str]
             "cause",
             "Build 26100.3982 is not in the release table: it lies between two rows, so it may be a preview or an "
             "update the table leaves out.",
-            "Bring the release table up to date, or add the release with rebootless_release_table_extend.",
+            "Install the baseline KB5124008 of 2026-09-08 and restart once, or add the release with rebootless_release_table_extend.",
         ),
     ),
     (
@@ -372,9 +401,9 @@ WORDS: list[tuple[str, dict[str, object], str, object, str, tuple[str, str, str]
         "baseline_missing",
         (
             "cause",
-            "The host is older than the current baseline KB5122871 of 2026-09-08; it gets no hotpatches until that is "
-            "in.",
-            "Install KB5122871 and restart once.",
+            "The host is older than the baseline KB5122871 of 2026-09-08; it gets no hotpatches until that or a later "
+            "one is in.",
+            "Install KB5122871 or a later baseline, and restart once.",
         ),
     ),
     (
@@ -426,7 +455,7 @@ WORDS: list[tuple[str, dict[str, object], str, object, str, tuple[str, str, str]
             "cause",
             "Whether servicing waits for a restart could not be read in full (cbs_reboot_in_progress: access denied, "
             "server_component_cache: unusable value).",
-            "Ask with an account that may read these sources.",
+            "Ask with an account that may read it; look at the value on the host: it is none that Windows writes.",
         ),
     ),
 ]
@@ -440,6 +469,20 @@ def test_words(
 
 
 MISSING: list[tuple[str, dict[str, object], str]] = [
+    (S25_ARC, {"operating_system": failed("denied")}, "when it last booted (access denied)"),
+    (S25_ARC, {"operating_system": booted(None)}, "when it last booted (unusable value)"),
+    (S25_ARC, {"clock": failed("timeout")}, "its clock (timed out)"),
+    (
+        S25_ARC,
+        {"arc_agent": None, "services": failed("denied")},
+        "whether the Azure Connected Machine agent is installed (access denied)",
+    ),
+    (S22_AZURE, {"enrollment_package": None, "hotfixes": []}, "the installed updates (empty list)"),
+    (
+        W11_24H2,
+        {"allow_rebootless_policy": None, "hotfixes": [*kbs("KB5000001"), {"kb": ""}]},
+        "the installed updates (unusable entry)",
+    ),
     (S22_AZURE, {"hotpatch_table_size": failed("timeout")}, "HotPatchTableSize (timed out)"),
     (
         S25_ARC,
@@ -462,7 +505,8 @@ def test_what_is_missing_is_named(product: str, changes: dict[str, object], what
     assert (host["state"], host["track"]) == ("unknown", "unknown")
     severity, message, fix = texts(host, "signals_missing")
     assert (severity, message) == ("cause", f"The host did not tell: {what}.")
-    assert fix.startswith("Run the status again with an account that may read it")
+    cause = what[what.rindex("(") + 1 : -1]
+    assert fix == f"{reasons.ADVICE[cause][0].upper()}{reasons.ADVICE[cause][1:]}."
 
 
 @pytest.mark.parametrize("installed", [["KB5070893"], ["KB5070881"], ["KB5070881", "KB5070893"], ["kb5070893"], []])
@@ -484,10 +528,10 @@ def test_package_without_a_name_proves_nothing(product: str) -> None:
 
 @pytest.mark.parametrize("policy", [0, 1, None, 2, "1", True, -1])
 def test_policy_of_a_client(policy: Any) -> None:
-    states = {0: "not_enrolled", 1: "on_track", None: "not_enrolled"}
+    states = {0: "not_enrolled", 1: "on_track"}
     expected = "unknown" if isinstance(policy, bool | str) else states.get(policy, "unknown")
     for product in CLIENTS:
-        host = judge(healthy(product, allow_rebootless_policy=policy, hotfixes=[]))
+        host = judge(healthy(product, allow_rebootless_policy=policy, hotfixes=OLD))
         assert host["state"] == expected
         assert warned(host) == (["licence_not_provable"] if expected == "on_track" else [])
 
@@ -516,7 +560,7 @@ def test_what_was_found_stays(found: Any) -> None:
         (S22_AZURE, "20348.524", "20348.5632"),
         (S25_AZURE, "26100.2239", "26100.33452"),
         (S25_ARC, "26100.2239", "26100.33452"),
-        (W11_24H2, "26100.3980", "26100.9458"),
+        (W11_24H2, "26100.3774", "26100.9458"),
         (W11_25H2, "26200.6898", "26200.9458"),
     ],
 )
@@ -538,3 +582,381 @@ def test_first_of_two_updates_of_the_same_effect_is_told() -> None:
     table = releases.ReleaseTable.load(shipped, {"schema": 1, "compiled": "2026-11-23", "releases": [second]})
     host = judge(healthy(S25_ARC, build=build("26100.33296")), at("2026-08-20"), table=table)
     assert texts(host, "off_track_update")[1].startswith("The cumulative update KB5120233 of 2026-08-11 has put")
+
+
+# --- two witnesses: the last boot and the build ----------------------------------------------------------------------
+
+AUGUST = "2026-08-20"
+BOOTS: list[tuple[str, str, str, str, str, list[str], list[str]]] = [
+    # Build, day of judgement, last boot, the host's clock, and what comes of it.
+    ("26100.33438", "2026-09-20", "2026-09-08T00:00:00Z", "", "on_track", [], []),
+    ("26100.33438", "2026-09-20", "2026-09-07T23:59:59Z", "", "unknown", ["boot_before_build"], []),
+    # A hotpatch takes no restart, the baseline below it did.
+    ("26100.33222", AUGUST, "2026-07-14T19:00:00Z", "", "on_track", [], []),
+    ("26100.33222", AUGUST, "2026-07-13T19:00:00Z", "", "unknown", ["boot_before_build"], []),
+    ("26100.33222", "2026-09-20", "2026-07-13T19:00:00Z", "", "behind", ["baseline_missing"], ["boot_before_build"]),
+    ("26100.33296", AUGUST, "2026-08-10T19:00:00Z", "", "off_track", ["off_track_update"], ["boot_before_build"]),
+    ("26100.33296", AUGUST, "2026-08-12T19:00:00Z", "", "off_track", ["off_track_update"], []),
+    ("26100.33438", "2026-09-20", "2026-09-20T12:05:00Z", "", "on_track", [], []),
+    ("26100.33438", "2026-09-20", "2026-09-20T12:05:01Z", "", "unknown", ["boot_in_future"], []),
+    # The clock that told the boot is ahead: by the 19 days since then the host booted before the baseline was out.
+    (
+        "26100.33438",
+        "2026-09-20",
+        "2026-10-11T12:00:00Z",
+        "2026-10-30T12:00:00Z",
+        "unknown",
+        ["boot_before_build"],
+        ["clock_skew"],
+    ),
+    ("26100.33438", "2026-09-20", "2026-10-25T12:00:00Z", "2026-10-30T12:00:00Z", "on_track", [], ["clock_skew"]),
+    (
+        "26100.33438",
+        "2026-09-20",
+        "2026-09-10T12:00:00Z",
+        "2026-08-11T12:00:00Z",
+        "unknown",
+        ["boot_in_future"],
+        ["clock_skew"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("full", "day", "boot", "clock", "state", "causes", "warnings"), BOOTS)
+def test_last_boot_is_held_against_build_and_clock(
+    full: str, day: str, boot: str, clock: str, state: str, causes: list[str], warnings: list[str]
+) -> None:
+    changes = {"clock": {"utc": clock}} if clock else {}
+    host = judge(healthy(S25_ARC, build=build(full), operating_system=booted(boot), **changes), at(day), azure=ENABLED)
+    assert (host["state"], codes(host)) == (state, causes)
+    assert [code for code in warned(host) if not code.startswith("arc_")] == warnings
+
+
+@pytest.mark.parametrize(
+    ("boot", "clock", "said"),
+    [
+        (
+            "2026-10-02T13:00:00Z",
+            {"utc": "2026-09-20T12:00:00Z"},
+            "2026-10-02 13:00 UTC, 12 days after the host's own clock",
+        ),
+        ("2026-09-21T13:00:00Z", failed(), "2026-09-21 13:00 UTC, 1 day after the time of judgement"),
+    ],
+)
+def test_boot_in_the_future_is_told_with_its_size(boot: str, clock: object, said: str) -> None:
+    host = judge(healthy(S25_ARC, operating_system=booted(boot), clock=clock))
+    assert said in texts(host, "boot_in_future")[1]
+
+
+@pytest.mark.parametrize(
+    ("clock", "said"),
+    [("2026-10-30T12:00:00Z", "is 40 days ahead of the time"), ("2026-09-17T11:00:00Z", "is 3 days behind the time")],
+)
+def test_clock_fault_is_told_with_direction_and_days(clock: str, said: str) -> None:
+    host = judge(healthy(S25_ARC, clock={"utc": clock}, operating_system=booted("2026-09-10T02:31:00Z")))
+    assert said in texts(host, "clock_skew")[1]
+
+
+def test_boot_in_the_future_is_told_of_any_host() -> None:
+    host = judge(healthy(S25_ARC, build=build("17763.1"), operating_system=booted("2026-10-02T13:00:00Z", 3)))
+    assert (host["state"], warned(host)) == ("not_capable", ["boot_in_future"])
+
+
+# --- what was not read is said to be not read ------------------------------------------------------------------------
+
+HALF = [*kbs("KB5122871"), {"kb": None}]
+PROOFS: list[tuple[str, dict[str, object], object, str]] = [
+    (
+        S25_ARC,
+        {"hotfixes": OLD},
+        None,
+        "the agent leaves no documented trace on the host; no hotpatch of the last months is listed",
+    ),
+    (
+        S25_ARC,
+        {"hotfixes": failed("timeout")},
+        None,
+        "whether a recent hotpatch is installed was not read in full (timed out)",
+    ),
+    (S25_ARC, {"hotfixes": HALF}, None, "whether a recent hotpatch is installed was not read in full (unusable entry)"),
+    (S25_ARC, {"hotfixes": []}, None, "whether a recent hotpatch is installed was not read in full (empty list)"),
+    (S25_ARC, {"hotfixes": OLD}, None, "Azure's word was not given"),
+    (S25_ARC, {"hotfixes": OLD}, {"hotpatch_enablement_status": "Unknown"}, "Azure says nothing of it"),
+    (S25_ARC, {"hotfixes": OLD}, {"hotpatch_enablement_status": "Enabling"}, "Azure says Enabling"),
+    (
+        S25_AZURE,
+        {"hotfixes": OLD, "enrollment_package": failed("denied")},
+        None,
+        "Package was not read (access denied)",
+    ),
+    (
+        S25_AZURE,
+        {"hotfixes": OLD, "enrollment_package": None},
+        None,
+        "the Hotpatch Enrollment Package is not registered",
+    ),
+]
+
+
+@pytest.mark.parametrize(("product", "changes", "azure", "said"), PROOFS)
+def test_witnesses_of_enrolment_are_named(product: str, changes: dict[str, object], azure: object, said: str) -> None:
+    host = judge(healthy(product, **changes), azure=azure)
+    message, fix = texts(host, "enrolment_not_provable")[1:]
+    assert said in message
+    assert ("for the list of updates" in fix) == ("not read in full" in message)
+
+
+def test_bad_entry_costs_that_entry() -> None:
+    """The hotpatch beside it proves the enrolment as before."""
+    listed = [{"kb": ""}, *kbs("KB5120228")]
+    assert judge(healthy(S25_ARC, hotfixes=listed))["state"] == "on_track"
+
+
+@pytest.mark.parametrize(
+    ("listed", "state", "why"),
+    [
+        ([*kbs("KB5070881"), {}], "off_track", ""),
+        ([*kbs("KB5070893"), {}], "unknown", "the list of installed KBs was not read in full (unusable entry)"),
+        ([], "unknown", "the list of installed KBs was not read in full (empty list)"),
+        (failed("timeout"), "unknown", "the list of installed KBs was not read in full (timed out)"),
+        (kbs("KB5066835"), "unknown", "no installed KB tells which it is"),
+    ],
+)
+def test_shared_build_with_half_a_list(listed: object, state: str, why: str) -> None:
+    host = judge(healthy(S25_ARC, build=build("26100.6905"), hotfixes=listed), at("2025-10-28"), azure=ENABLED)
+    assert host["state"] == state
+    assert not why or f"is shared by KB5070881 and KB5070893, and {why}." in texts(host, "build_ambiguous")[1]
+
+
+@pytest.mark.parametrize(
+    ("answer", "advice"),
+    [
+        (failed("denied"), "Ask with an account that may read it."),
+        (failed("timeout"), "Ask again when the host is less busy, or give it longer (cim_timeout)."),
+        (
+            failed("unavailable"),
+            "Find out why the host does not have it (a damaged or missing class, component or command).",
+        ),
+        (None, "Look at the host: Windows has a value there."),
+        ({"CurrentBuild": "abc", "UBR": 1}, "Look at the value on the host: it is none that Windows writes."),
+    ],
+)
+def test_advice_fits_the_cause(answer: object, advice: str) -> None:
+    assert texts(judge(healthy(S25_ARC, build=answer)), "signals_missing")[2] == advice
+
+
+def test_each_advice_is_given_once() -> None:
+    host = judge(healthy(S25_ARC, build=failed("denied"), edition_id=failed("denied")))
+    assert texts(host, "signals_missing")[2] == "Ask with an account that may read it."
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("auth", "an account that may log on"),
+        ("timeout", "in time"),
+        ("refused", "reachable"),
+        ("odd", "asking failed"),
+    ],
+)
+def test_advice_on_an_unreached_host_fits_its_problem(kind: str, said: str) -> None:
+    host = status.host_status("host", None, {"kind": kind, "message": "no"}, TABLE, NOW)
+    assert said in texts(host, "host_not_reached")[2]
+
+
+# --- the release table has holes -------------------------------------------------------------------------------------
+
+
+def without(*names: str) -> releases.ReleaseTable:
+    """The shipped table without some updates."""
+    shipped = releases.shipped()
+    rows = [row for row in shipped["releases"] if row["kb"] not in names]
+    return releases.ReleaseTable.load({**shipped, "releases": rows})
+
+
+HOLES: list[tuple[str, str, str, tuple[str, ...], str, list[str], list[str], str | None]] = [
+    # The hotpatch of May builds on what the table lacks: it is not advised, and the hole is no end.
+    (W11_24H2, "26100.7979", "2026-05-20", ("KB5083769",), "unknown", ["release_table_gap"], [], "KB5074109"),
+    (W11_24H2, "26100.8390", "2026-05-20", ("KB5083769",), "on_track", [], [], None),
+    (W11_24H2, "26100.8390", "2026-05-20", (), "on_track", [], [], "KB5083769"),
+    (W11_24H2, "26100.7979", "2026-05-20", (), "behind", ["baseline_missing"], [], "KB5074109"),
+    # A baseline that is known is waiting behind the hole.
+    (S25_ARC, "26100.32463", "2026-06-20", ("KB5082063",), "behind", ["baseline_missing"], [], "KB5073379"),
+    # Before the hole there is a hotpatch to be had; behind it nobody knows.
+    (S25_ARC, "26100.33158", "2026-09-20", ("KB5122871",), "unknown", ["release_table_outdated"], [], "KB5099536"),
+    (
+        S25_ARC,
+        "26100.33222",
+        "2026-09-20",
+        ("KB5120233", "KB5122871"),
+        "unknown",
+        ["release_table_outdated"],
+        [],
+        "KB5099536",
+    ),
+    (S22_AZURE, "20348.5074", "2026-06-20", (), "unknown", ["release_table_gap"], [], "KB5082142"),
+    # Newer than all that the table has: a baseline may be in it.
+    (S25_ARC, "26100.33452", "2026-09-20", (), "unknown", ["build_not_in_table"], [], None),
+    (S25_ARC, "26100.33300", "2026-09-20", (), "unknown", ["build_not_in_table"], [], "KB5099536"),
+    (S25_ARC, "26100.33300", "2026-09-20", ("KB5120228",), "unknown", ["build_not_in_table"], [], None),
+]
+
+
+@pytest.mark.parametrize(("product", "full", "day", "lacking", "state", "causes", "warnings", "baseline"), HOLES)
+def test_hole_in_the_table(
+    product: str,
+    full: str,
+    day: str,
+    lacking: tuple[str, ...],
+    state: str,
+    causes: list[str],
+    warnings: list[str],
+    baseline: str | None,
+) -> None:
+    host = judge(
+        healthy(product, build=build(full), operating_system=booted(f"{day}T01:00:00Z")),
+        at(day),
+        azure=ENABLED,
+        table=without(*lacking, "KB5129235") if "KB5122871" in lacking else without(*lacking),
+    )
+    assert (host["state"], codes(host)) == (state, causes)
+    assert warned(host) == warnings
+    assert (host["last_baseline"] or {}).get("kb") == baseline
+
+
+def test_hotpatch_on_this_side_of_the_hole_is_advised() -> None:
+    planned = {"product": "windows_server_2025", "month": "2026-09", "type": "hotpatch"}
+    table = without("KB5122871", "KB5129235")
+    table = dataclasses.replace(table, planned=(*table.planned, releases.Planned(**planned)))
+    host = judge(healthy(S25_ARC, build=build("26100.33158")), at("2026-09-20"), azure=ENABLED, table=table)
+    assert (host["state"], warned(host)) == ("on_track", ["release_table_outdated", "hotpatch_waiting"])
+    assert "KB5120228" in texts(host, "hotpatch_waiting")[1]
+
+
+def test_hotpatch_behind_a_hole_that_was_planned_as_one_is_not_advised() -> None:
+    planned = releases.Planned(product="windows_server_2025", month="2026-02", type="hotpatch")
+    table = dataclasses.replace(without("KB5075942", "KB5075899"), planned=(planned,))
+    host = judge(healthy(S25_ARC, build=build("26100.32230")), at("2026-03-20"), azure=ENABLED, table=table)
+    assert (host["state"], warned(host)) == ("on_track", ["release_table_gap"])
+    assert "2026-02-10, which was planned as a hotpatch, though it has later" in texts(host, "release_table_gap")[1]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"vbs_running": failed()}, {"hotfixes": failed()}, {"vbs_running": failed(), "hotfixes": failed()}],
+)
+def test_hotpatch_is_advised_to_who_is_known_to_take_it(changes: dict[str, object]) -> None:
+    host = judge(healthy(S25_ARC, build=build("26100.33158"), **changes), at(AUGUST))
+    assert (host["state"], warned(host)) == ("unknown", [])
+
+
+# --- products and editions -------------------------------------------------------------------------------------------
+
+GUEST = {"himds": None, "WindowsAzureGuestAgent": service("Running")}
+EDITIONS: list[tuple[dict[str, object], str, str | None, str, list[str], str]] = [
+    (
+        {"arc_agent": None, "services": GUEST},
+        "26100.33438",
+        None,
+        "not_capable",
+        ["azure_image_not_covered"],
+        "an Azure VM of ServerStandard",
+    ),
+    # The service may have been left behind, or nobody has looked.
+    (
+        {"arc_agent": None, "services": {**GUEST, "WindowsAzureGuestAgent": service("Stopped")}},
+        "26100.33438",
+        S25_ARC,
+        "not_ready",
+        ["arc_agent_missing"],
+        "not installed",
+    ),
+    (
+        {"arc_agent": None, "services": {"himds": None}},
+        "26100.33438",
+        S25_ARC,
+        "not_ready",
+        ["arc_agent_missing"],
+        "not installed",
+    ),
+    (
+        {"arc_agent": failed(), "services": GUEST},
+        "26100.33438",
+        S25_ARC,
+        "unknown",
+        ["signals_missing"],
+        "agent is installed",
+    ),
+    ({"services": {**GUEST, "himds": service("Running")}}, "26100.33438", S25_ARC, "on_track", [], ""),
+    (
+        {"edition_id": "ServerSolution"},
+        "26100.33438",
+        None,
+        "unknown",
+        ["edition_unclear"],
+        "a public runbook says that Essentials gets none",
+    ),
+    ({"edition_id": "ServerStandardEval"}, "26100.33222", S25_ARC, "on_track", [], ""),
+    (
+        {"edition_id": "ServerStandardEval"},
+        "26100.33438",
+        None,
+        "unknown",
+        ["edition_unclear"],
+        "names Standard and Datacenter.",
+    ),
+    ({"edition_id": "Education"}, "26200.9106", W11_25H2, "on_track", [], ""),
+    ({"edition_id": "Professional"}, "26100.9106", W11_24H2, "on_track", [], ""),
+    ({"edition_id": "Education"}, "26200.9168", None, "unknown", ["edition_unclear"], "Education A3 and A5 among them"),
+    ({"edition_id": "Core"}, "26200.8875", None, "unknown", ["edition_unclear"], "names licences and no editions."),
+    (
+        {"edition_id": "ServerRdsh", "operating_system": booted("2026-08-19T02:31:00Z", 3)},
+        "26200.8875",
+        None,
+        "unknown",
+        ["edition_unclear"],
+        "multi-session",
+    ),
+    (
+        {"edition_id": "ServerRdsh", "operating_system": booted("2026-08-19T02:31:00Z", 3)},
+        "26200.9106",
+        W11_25H2,
+        "on_track",
+        [],
+        "",
+    ),
+    ({"edition_id": "ServerRdsh"}, "22631.1", None, "not_capable", ["build_not_covered"], "Build 22631.1"),
+]
+
+
+@pytest.mark.parametrize(("changes", "full", "product", "state", "causes", "said"), EDITIONS)
+def test_edition(
+    changes: dict[str, object], full: str, product: str | None, state: str, causes: list[str], said: str
+) -> None:
+    day = AUGUST if "33438" not in full else "2026-09-20"
+    client = full.startswith("26200") or full.endswith(".9106")
+    raw = healthy(W11_25H2 if client else S25_ARC, build=build(full), **changes)
+    host = judge(raw, at(day))
+    assert (host["product"], host["state"], codes(host)) == (product, state, causes)
+    assert not causes or said in texts(host, causes[0])[1]
+
+
+@pytest.mark.parametrize(
+    ("day", "state"), [("2026-05-12T16:59:59+00:00", "not_enrolled"), ("2026-05-12T17:00:00+00:00", "unknown")]
+)
+def test_client_without_a_policy_may_be_enrolled_since_may_2026(day: str, state: str) -> None:
+    raw = healthy(W11_25H2, build=build("26200.8246"), allow_rebootless_policy=None, hotfixes=kbs("KB5083769"))
+    host = judge(raw, at(day))
+    assert (host["state"], codes(host)) == (
+        state,
+        ["policy_missing" if state == "not_enrolled" else "policy_not_provable"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [(0, "is 0."), (None, "is not set."), (failed("denied"), "could not be read (access denied).")],
+)
+def test_what_was_asked_of_vbs_is_told(asked: object, said: str) -> None:
+    host = judge(healthy(S25_ARC, vbs_running=0, vbs_configured=asked))
+    assert texts(host, "vbs_not_running")[1].endswith(f"EnableVirtualizationBasedSecurity {said}")

@@ -12,14 +12,19 @@ from typing import Any
 
 import pytest
 from ansible_collections.rebootless.patching.plugins.plugin_utils import pending_reboot, status
+from ansible_collections.rebootless.patching.plugins.plugin_utils.reasons import REASONS
+from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import UNKNOWN, Signals
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from realistic import KINDS, NOW, Raw, Status, build, failed, judge, kbs, ok, service, signals
 
 LATE = NOW + timedelta(days=40)
+APRIL = datetime.fromisoformat("2026-04-20T12:00:00+00:00")
 AUGUST = datetime.fromisoformat("2026-08-20T12:00:00+00:00")
 OCTOBER = datetime.fromisoformat("2025-10-28T12:00:00+00:00")
 JOIN = {"JoinDomain": True, "AvoidSpnSet": False}
+BOOTED_IN_JUNE = {"sku": 7, "product_type": 3, "last_boot": "2026-06-10T02:31:00Z", "language": 1033}
+GUEST = {"himds": None, "WindowsAzureGuestAgent": service("Running")}
 ENABLED = {"hotpatch_enablement_status": "Enabled"}
 
 # Hosts in every state: signals, time of judgement, Azure's word.
@@ -38,9 +43,15 @@ HOSTS: dict[str, tuple[Raw, datetime, object]] = {
     "arm64-ready": (signals("windows_11", architecture="ARM64", chpe_off=1), NOW, None),
     "s22-not-enrolled": (signals("server_2022", enrollment_package=None), NOW, None),
     "policy-off": (signals("windows_11", allow_rebootless_policy=0), NOW, None),
-    "policy-missing": (signals("windows_11", allow_rebootless_policy=None, hotfixes=[]), NOW, None),
-    "not-provable": (signals(hotfixes=[]), NOW, None),
-    "not-provable-ordinary": (signals(hotfixes=[], build=build("26100.33296")), NOW, None),
+    "policy-missing": (signals("windows_11", allow_rebootless_policy=None, hotfixes=kbs("KB5066835")), APRIL, None),
+    "policy-missing-now": (signals("windows_11", allow_rebootless_policy=None, hotfixes=kbs("KB5124008")), NOW, None),
+    "not-provable": (signals(hotfixes=kbs("KB5122871")), NOW, None),
+    "not-provable-ordinary": (signals(hotfixes=kbs("KB5122871"), build=build("26100.33296")), NOW, None),
+    "boot-before-build": (signals(operating_system=BOOTED_IN_JUNE), NOW, None),
+    "arc-never-connected": (signals(arc_agent={"status": "Disconnected", "last_heartbeat": None}), NOW, None),
+    "azure-vm": (signals(arc_agent=None, services=GUEST), NOW, None),
+    "vbs-kept-from-running": (signals(vbs_running=1), NOW, None),
+    "s22-key-gone": (signals("server_2022", enrollment_package=None, hotfixes=kbs("KB5120229")), NOW, None),
     "licence": (signals(licensing_mutex=True), NOW, None),
     "licence-hotpatched": (signals(licensing_mutex=True, build=build("26100.33222")), AUGUST, None),
     "essentials": (signals(edition_id="ServerSolution"), NOW, None),
@@ -71,7 +82,8 @@ HOSTS: dict[str, tuple[Raw, datetime, object]] = {
 PROBES = sorted(signals())
 # What a probe may become when only one thing may follow from it.
 STATES_AFTER = {
-    "not_capable": {"not_capable", "unknown"},
+    # An Azure VM that nobody can tell from others lacks the Arc agent as they do.
+    "not_capable": {"not_capable", "not_ready", "unknown"},
     "not_ready": {"not_ready", "not_enrolled", "unknown"},
     "not_enrolled": {"not_enrolled", "unknown"},
     "restart_pending": {"restart_pending", "off_track", "behind", "unknown"},
@@ -166,6 +178,15 @@ def holds(before: Status, after: Status) -> None:
         assert all(line.isprintable() for line in reason.values())
 
 
+def rests_on_what_was_read(host: Status, raw: Raw) -> None:
+    """The other promise: no sentence is said without the probes that it rests on."""
+    read = Signals(raw)
+    for reason in host["reasons"]:
+        for probe in REASONS[reason["code"]].rests_on:
+            told = read.kbs() if probe == "hotfixes" else read.value(probe)
+            assert told is not UNKNOWN, (reason, probe)
+
+
 @pytest.mark.parametrize("name", HOSTS)
 def test_hosts_are_in_every_state(name: str) -> None:
     raw, now, azure = HOSTS[name]
@@ -183,7 +204,10 @@ def test_any_broken_probe(name: str) -> None:
     for probe in PROBES:
         if raw[probe]["ok"]:
             for answer in [*worst(probe), *inside(probe, raw[probe]["value"])]:
-                holds(before, judge(broken(raw, **{probe: answer}), now, azure=azure))
+                changed = broken(raw, **{probe: answer})
+                after = judge(changed, now, azure=azure)
+                holds(before, after)
+                rests_on_what_was_read(after, changed)
 
 
 @st.composite
@@ -201,7 +225,10 @@ def _cases(draw: st.DrawFn) -> tuple[str, dict[str, object]]:
 def test_any_broken_probes_together(case: tuple[str, dict[str, object]]) -> None:
     name, answers = case
     raw, now, azure = HOSTS[name]
-    holds(judge(raw, now, azure=azure), judge(broken(raw, **answers), now, azure=azure))
+    changed = broken(raw, **answers)
+    after = judge(changed, now, azure=azure)
+    holds(judge(raw, now, azure=azure), after)
+    rests_on_what_was_read(after, changed)
 
 
 JSON = st.recursive(
