@@ -329,12 +329,14 @@ REASONS: dict[str, Kind] = {
         "The device is configured for hotpatching; whether it is entitled is checked in Microsoft's cloud.",
         "See the hotpatch quality update report in Intune.",
         f"{FACTS} section 2, client: configured, not entitled",
+        ("allow_rebootless_policy",),
     ),
     "wsus_policy": Kind(
         WARNING,
         "A policy points Windows Update at a WSUS server, which can hide hotpatches.",
         "Let the host take quality updates from Windows Update or Azure Update Manager.",
         f"{FACTS} section 3, catalog and WSUS",
+        ("windows_update_policy", "automatic_updates_policy"),
     ),
     "deferral_policy": Kind(
         WARNING,
@@ -347,6 +349,7 @@ REASONS: dict[str, Kind] = {
         "The hotpatch provider wins over this device's other update policies ({what}), which are ignored.",
         "Keep update deadlines and deferrals in the Autopatch policy alone.",
         f"{FACTS} section 5, policy provider conflict",
+        ("allow_rebootless_provider",),
     ),
     "monitor_errors": Kind(
         WARNING,

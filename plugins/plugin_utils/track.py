@@ -338,7 +338,7 @@ def _not_provable(verdict: Verdict, signals: Signals, package: object, proven: b
         what.append(f"whether a recent hotpatch is installed was not read in full ({why})")
         also = f"; for the list of updates, {advice([why], sentence=False)}"
     else:
-        what.append("no hotpatch of the last months is listed as installed")
+        what.append(f"no hotpatch of the last {RECENT.days} days is listed as installed")
     word = _azure_word(azure)
     silent = "Azure says nothing of it" if isinstance(azure, Mapping) and azure else "Azure's word was not given"
     what.append(f"Azure says {shown(word, 40)}" if word else silent)
@@ -507,8 +507,12 @@ def _boot(verdict: Verdict, signals: Signals, update: Release | None, now: datet
         than = "the host's own clock" if own else "the time of judgement"
         verdict.doubt("boot_in_future", boot=f"{boot:%Y-%m-%d %H:%M} UTC", size=span(boot - here), than=than)
         return
-    # A clock that is ahead told the boot too late; by the time since then it was earlier.
-    started = min(boot, boot + (now - here))
+    try:
+        # A clock that is ahead told the boot too late; by the time since then it was earlier.
+        started = min(boot, now - (here - boot))
+    except OverflowError:
+        # The year 1, or the year 9999.
+        started = boot
     # Days, because the hour of a release is not known for each, and a clock may be some minutes off.
     if update is not None and started.date() < update.date:
         verdict.doubt("boot_before_build", kb=update.kb, date=update.date, boot=f"{started:%Y-%m-%d %H:%M} UTC")

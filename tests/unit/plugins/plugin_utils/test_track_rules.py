@@ -657,6 +657,13 @@ def test_clock_fault_is_told_with_direction_and_days(clock: str, said: str) -> N
     assert said in texts(host, "clock_skew")[1]
 
 
+@pytest.mark.parametrize("year", [1, 9999])
+def test_clocks_far_apart_are_told(year: int) -> None:
+    now = datetime(year, 1, 1, tzinfo=NOW.tzinfo)
+    there = {"clock": {"utc": "2026-09-20T12:00:00Z"}, "operating_system": booted("2026-09-10T12:00:00Z")}
+    assert "clock_skew" in warned(judge(healthy(S25_ARC, **there), now))
+
+
 def test_boot_in_the_future_is_told_of_any_host() -> None:
     host = judge(healthy(S25_ARC, build=build("17763.1"), operating_system=booted("2026-10-02T13:00:00Z", 3)))
     assert (host["state"], warned(host)) == ("not_capable", ["boot_in_future"])
@@ -670,7 +677,7 @@ PROOFS: list[tuple[str, dict[str, object], object, str]] = [
         S25_ARC,
         {"hotfixes": OLD},
         None,
-        "the agent leaves no documented trace on the host; no hotpatch of the last months is listed",
+        "the agent leaves no documented trace on the host; no hotpatch of the last 120 days is listed",
     ),
     (
         S25_ARC,

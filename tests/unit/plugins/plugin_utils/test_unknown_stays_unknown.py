@@ -80,6 +80,16 @@ HOSTS: dict[str, tuple[Raw, datetime, object]] = {
     ),
 }
 PROBES = sorted(signals())
+# Parts of sentences, and the probe that somebody must have read for them.
+CLAIMS = {
+    "no hotpatch of the last": "hotfixes",
+    "no installed KB tells": "hotfixes",
+    "the Hotpatch Enrollment Package is not registered": "enrollment_package",
+    "EnableVirtualizationBasedSecurity is": "vbs_configured",
+    "guest agent runs": "services",
+    "its last heartbeat": "arc_agent",
+    "after the host's own clock": "clock",
+}
 # What a probe may become when only one thing may follow from it.
 STATES_AFTER = {
     # An Azure VM that nobody can tell from others lacks the Arc agent as they do.
@@ -185,6 +195,9 @@ def rests_on_what_was_read(host: Status, raw: Raw) -> None:
         for probe in REASONS[reason["code"]].rests_on:
             told = read.kbs() if probe == "hotfixes" else read.value(probe)
             assert told is not UNKNOWN, (reason, probe)
+        for words, probe in CLAIMS.items():
+            told = read.kbs() if probe == "hotfixes" else read.value(probe)
+            assert words not in reason["message"] or told is not UNKNOWN, (reason, probe)
 
 
 @pytest.mark.parametrize("name", HOSTS)
