@@ -37,7 +37,7 @@ SECTIONS = {
     WARNING: (
         "Warnings",
         "`licence_fault` becomes a cause, with state `unknown`, where enrolment rests on nothing newer than it; so do "
-        "`enrolment_key_gone`, `boot_before_build` and `boot_in_future` where nothing known has settled the state. "
+        "`arc_not_onboarded`, `enrolment_key_gone`, `boot_before_build` and `boot_in_future` where nothing known has settled the state. "
         "`release_table_outdated` and `release_table_gap` become one, with state `unknown`, when a month that the table does "
         "not know may have been a baseline.",
     ),

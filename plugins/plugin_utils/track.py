@@ -191,6 +191,15 @@ def _arc_agent(signals: Signals) -> bool | Unknown:
     return False if agent is None and service is None else UNKNOWN
 
 
+def never_connected(signals: Signals) -> str | None:
+    """The status of an Arc agent that tells of no heartbeat at all; None when it tells of one, or nothing."""
+    agent = signals.table("arc_agent")
+    status = text(agent.get("status")) if isinstance(agent, Mapping) else UNKNOWN
+    if not isinstance(agent, Mapping) or not isinstance(status, str) or status.lower() != "disconnected":
+        return None
+    return status if agent.get("last_heartbeat", "") is None else None
+
+
 def _arm64(signals: Signals) -> bool | Unknown:
     """Whether the processor is one that needs CHPE off."""
     architecture = signals.text("architecture")
@@ -326,6 +335,10 @@ def _without_package(verdict: Verdict, signals: Signals, package: Unknown | None
 
 def _not_provable(verdict: Verdict, signals: Signals, package: object, proven: bool | Unknown, azure: object) -> None:
     """Nothing proves the enrolment: say which witnesses were heard, and which were not."""
+    status = never_connected(signals) if verdict.product == S25_ARC else None
+    if status is not None:
+        verdict.settle("unknown", "arc_not_onboarded", status=status)
+        return
     what, also = [], ""
     if verdict.product == S25_ARC:
         what.append("the agent leaves no documented trace on the host")

@@ -35,8 +35,9 @@ def _arc(verdict: track.Verdict, signals: Signals, now: datetime) -> None:
     step = "Start the service himds and see" if stopped else "See"
     if word == "expired":
         verdict.say("arc_expired", status=status)
-    elif word == "disconnected" and told.get("last_heartbeat", "") is None:
-        verdict.say("arc_not_onboarded", status=status)
+    elif (alone := track.never_connected(signals)) is not None:
+        if not any(one["code"] == "arc_not_onboarded" for one in verdict.reasons):
+            verdict.say("arc_not_onboarded", status=alone)
     elif word not in ("", "connected"):
         verdict.say("arc_disconnected", status=f"status {status}", step=step)
     elif stopped:

@@ -713,6 +713,17 @@ def test_witnesses_of_enrolment_are_named(product: str, changes: dict[str, objec
     assert ("for the list of updates" in fix) == ("not read in full" in message)
 
 
+def test_agent_without_any_heartbeat_is_told_in_place_of_azures_word() -> None:
+    alone = {"status": "Disconnected", "last_heartbeat": None, "version": "1", "error_code": ""}
+    host = judge(healthy(S25_ARC, hotfixes=OLD, arc_agent=alone))
+    assert (host["state"], codes(host), warned(host)) == ("unknown", ["arc_not_onboarded"], [])
+    # Where something proves the enrolment it is a warning.
+    for proof in ({"hotfixes": kbs("KB5120228")}, {"hotfixes": OLD}):
+        azure = ENABLED if proof["hotfixes"] == OLD else None
+        host = judge(healthy(S25_ARC, arc_agent=alone, **proof), azure=azure)
+        assert (host["state"], warned(host)) == ("on_track", ["arc_not_onboarded"])
+
+
 def test_bad_entry_costs_that_entry() -> None:
     """The hotpatch beside it proves the enrolment as before."""
     listed = [{"kb": ""}, *kbs("KB5120228")]
