@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Invented names, addresses and users in recorded worlds, the same one for the same thing everywhere.
 
-What Windows itself calls things (keys, classes, services, KBs) stays; what people may have written is searched:
-computer names, policy values, pending renames, event texts.
+Only what is known to be harmless stays: the words of Windows and its updates in VOCABULARY, versions, KBs, small numbers,
+error codes. Every other word is replaced, whatever it is.
 """
 
 from __future__ import annotations
@@ -23,37 +23,77 @@ _PUBLIC = {
     *("administrator", "updates", "agent", "hotpatch", "hpatchmon", "package", "packages", "plugins", "example"),
     *("services", "service", "wsus", "policymanager", "policies", "unc"),
 }
-_PUBLIC_DOMAINS = ("microsoft.com", "windowsupdate.com", "windows.com", "azure.com", "windows.net", "example.invalid")
+# What lies below these belongs to the vendor alone; below others, such as blob.core.windows.net, are customers' names.
+_PUBLIC_DOMAINS = ("update.microsoft.com", "delivery.mp.microsoft.com", "windowsupdate.com", "example.invalid")
 _NO_DOMAINS = {"authority", "builtin", "hklm", "hkcu", "hkey_local_machine", "hkey_current_user", "software"}
 # Ends of names that are domains, not file names.
 _TOP = (
     "ad|at|be|biz|ch|com|corp|de|dk|domain|edu|es|eu|fi|fr|gov|home|info|int|intern|internal|intra|intranet|invalid|it|"
     "lan|local|net|nl|no|org|pl|private|se|test|uk|us"
 )
+# Words that tell nothing of who runs a host: of Windows, its updates and policies, and of sentences about them.
+_WORDS = """
+    a about absent access account active administrator after agent allow always amd64 an and any appdata application arc
+    arm64 as asked assembly at au authority auto automatic azure backup be because been before bin bits branch build builtin by
+    business bytes c cab cannot cat cbs ccm change check client code com command component computer config configmgr
+    configuration configure connect connected container control copy could cplat core corner cpu critical current dat data date
+    datacenter day days deadline default defer delete denied deny detail device devices disable disabled disconnected disk display
+    dll dns do documents domain done download driver drivers duration edition education elevate empty enable enabled end
+    engine enrolled enrollment enterprise environment error errors event every example exception exclude exe exist expand
+    expired explorer extension fail failed feature file files find finished first folder for force found frequency from
+    grace group had has have hklm home host hotfix hotpatch hotpatches hour hours hpatchmon http https id if ignore in
+    incremental index inf inner insider install installation installed installer integer interactive internal internet
+    interval into invalid is it job kb kernel key known last lcu level licence license licensing list local localhost locked
+    log logged logon machine machines manage management manager manifest max mdm memory message microsoft minute minutes mode
+    module monitor monitoring msi msp msu multi name network new no none not notification nt number nv of off offer old on open
+    operating operation operations option options or os out package packages paging patch patches path pending period permission plan
+    platform plugins policies policy poll port possible preview process product pro profile program programdata programs
+    properties provider providers public quality query queue quick rbf read ready reason reboot reboots recorded recommended
+    registry release remote removed rename replace required reset restart restarts result retry roaming rollback root run
+    running sched schedule scheduled scope sdk search secure security select serial server servers service services servicing
+    session set setting settings setup shadow shared signal size smb software some source specify ssu stable stack standard
+    start state status stderr stdout stop stopped store submit success support svc sys system system32 syswow64 table tenant target
+    targeting task temp text txt that the then there this time timeout times tmp to token trusted turbine type ubr unc
+    uninstall unknown update updates use user users ux value values vbs version via volume wait was week while win windows
+    winlogon winning winsxs with workstation worker write wsus wu x64 x86 year zone
+hostname virtualization based hot rebootless processor processors architecture attempts mutex join avoid spn restrictions
+subscription notify ui hard locations smart major minor flags dvd protection connection winhttp wininet metered seeker throttle
+"""
+VOCABULARY = frozenset(_WORDS.split())
+# Forms that tell nothing either: small numbers and parts of versions and times, KBs, error codes; and the number of the feature
+# that the vendor's own instructions for the licensing fault name.
+_HARMLESS = re.compile(r"\d{1,5}|4264695439|KB\d{4,8}|0x[0-9A-F]{1,8}|\d{1,2}T\d{2}|\d{1,2}Z|v\d{1,3}|\d{2}H[12]", re.I)
+_WORD = re.compile(r"[^\W_]+")
+# `UpdateAgentLCU` is three words.
+_PARTS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+|.")
+_GUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_MAC = re.compile(r"(?<![\w:-])(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}(?![\w:-])")
+# Values by which the core judges, kept where they look like what Windows writes there.
+_JUDGED = {
+    "EditionID": re.compile(r"[A-Za-z]{1,40}"),
+    "CurrentBuild": re.compile(r"\d{4,6}"),
+    "Version": re.compile(r"[\d.]{1,40}"),
+    "agentVersion": re.compile(r"[\d.]{1,40}"),
+    "installed_on": re.compile(r"[0-9/.: -]{1,40}(?: [AP]M)?|[0-9A-Fa-f]{16}"),
+    "InstalledOn": re.compile(r"[0-9/.: -]{1,40}(?: [AP]M)?|[0-9A-Fa-f]{16}"),
+    "lastHeartbeat": re.compile(r"[\dTZ:.+-]{1,40}"),
+}
 _IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?!\w|\.\d)")
 _IPV6 = re.compile(r"(?<![\w:])(?=[0-9A-Fa-f:]*:[0-9A-Fa-f:]*:)[0-9A-Fa-f:]{2,39}(?:%\w+)?(?![\w:])")
-_URL = re.compile(r"(?<=://)(?:[^\s/@]*@)?(\[[^\]\s]+\]|[^\s/:?#]+)")
+_URL = re.compile(r"(?<=://)(?:[^\s/@]*@)?(\[[^\]\s]+\]|[^\s/:?#]+)([^\s?#]*)(?:[?#]\S*)?")
 _MAIL = re.compile(r"([\w.+-]+)@((?:[\w-]+\.)+[\w-]+)")
 _SHARE = re.compile(r"(?:(?<![\w\\:?])\\\\(?![?.]\\)|\bUNC\\)([^\\\s]+)(?=\\)")
 _ACCOUNT = re.compile(r"(?<![\w\\:./?-])([\w-]{1,15})\\([\w.$-]+)(?![\w\\])")
 _PROFILE = re.compile(r"(?<=\\Users\\)[^\\/:*?\"<>|]+|(?<=\\Documents and Settings\\)[^\\/:*?\"<>|]+", re.I)
 _QUALIFIED = re.compile(rf"(?<![\w.-])((?:[\w-]+\.)+(?:{_TOP}))(?![\w-]|\.\w)", re.I)
-_SID = re.compile(r"S-1-5-21(?:-\d+){3,4}")
-_INVENTED = re.compile(r"(?:host|user)-\d{3,}")
+# Of a domain, or of Entra ID.
+_SID = re.compile(r"S-1-(?:5-21|12-1)(?:-\d+){3,4}")
+_INVENTED = re.compile(r"(?:host|user|word)-\d{3,}")
+_INVENTED_GUID = "00000000-0000-4000-8000-{:012}"
 # Shorter names are replaced as whole words only: they are parts of too many words.
 _SHORT = 5
-_UNTOUCHED = {
-    "clock",
-    "boot",
-    "time_zone",
-    "logon",
-    "cim",
-    "cim_methods",
-    "hotfixes",
-    "services",
-    "update_agent",
-    "expect",
-}
+# Times and kinds, which the recorder wrote itself.
+_UNTOUCHED = {"clock", "boot", "logon", "cim_methods", "services", "update_agent", "broken", "expect"}
 
 
 class Anonymiser:
@@ -67,6 +107,8 @@ class Anonymiser:
         self._users: dict[str, str] = {}
         self._addresses: dict[str, str] = {}
         self._domains: dict[str, str] = {}
+        self._words: dict[str, str] = {}
+        self._guids: dict[str, str] = {}
 
     def host(self, name: str) -> str:
         """The invented name of a host, without a domain."""
@@ -91,42 +133,70 @@ class Anonymiser:
         return {key: value if key in _UNTOUCHED else self._part(key, value) for key, value in world.items()}
 
     def text(self, text: str) -> str:
-        """A text with every name, address and user's path in it replaced."""
+        """A text in which everything is replaced that is not known to be harmless."""
         text = _SID.sub("S-1-5-21-1-2-3-1000", text)
+        text = _GUID.sub(lambda found: self._guid(found[0]), text)
+        text = _MAC.sub("00-00-5E-00-53-01", text)
         text = _MAIL.sub(lambda found: f"{self._user(found[1])}@{self._domain(found[2])}", text)
+        text = _URL.sub(lambda found: f"{self._address_of(found[1])}{found[2]}", text)
         text = _PROFILE.sub(lambda found: self._profile(found[0]), text)
         text = _IPV4.sub(lambda found: self._ip(found[0]), text)
         text = _IPV6.sub(lambda found: self._ip(found[0]), text)
         known = self._known_names()
-        if not known:
-            return text
         alternatives = (_word(name) for name in sorted(known, key=len, reverse=True))
-        pattern = f"{_INVENTED.pattern}|example\\.invalid|{'|'.join(alternatives)}"
-        return re.sub(pattern, lambda found: known.get(found[0].casefold(), found[0]), text, flags=re.I)
+        vendors = "|".join(re.escape(domain) for domain in _PUBLIC_DOMAINS[:-1])
+        kept = (
+            rf"(?<![\w.-])[\w.-]+\.(?:{vendors})(?![\w.-])",
+            "example\\.invalid",
+            "S-1-5-21-1-2-3-1000",
+            _GUID.pattern,
+            _MAC.pattern,
+            _IPV4.pattern,
+            _IPV6.pattern,
+        )
+        pattern = "|".join((_INVENTED.pattern, *kept, *alternatives, _WORD.pattern))
+        return re.sub(pattern, lambda found: known.get(found[0].casefold()) or self._word(found[0]), text, flags=re.I)
+
+    def _word(self, word: str) -> str:
+        """A word that is known to be harmless, or an invented one for it."""
+        if not _WORD.fullmatch(word) or harmless(word):
+            return word
+        return self._numbered(self._words, word.casefold(), "word")
+
+    def _guid(self, guid: str) -> str:
+        if guid in self._guids.values():
+            return guid
+        return self._guids.setdefault(guid.casefold(), _INVENTED_GUID.format(len(self._guids) + 1))
+
+    def _address_of(self, name: str) -> str:
+        """The place that a URL names; of the vendor's own it stays."""
+        plain = name.strip("[]").casefold()
+        if _address(plain) is not None or _vendors(plain):
+            return name
+        short, _dot, domain = plain.partition(".")
+        return f"{self.host(short)}{'.example.invalid' if domain else ''}"
 
     def _part(self, key: str, value: Any) -> Any:
         if key == "registry":
             return {path: self._values(path, values) for path, values in value.items()}
-        if key == "azcmagent":
-            # Not its version, which can look like an address.
-            return {name: self.text(one) if name == "errorCode" else one for name, one in value.items()}
-        if key == "events":
-            return [one | {"properties": [self.text(text) for text in one["properties"]]} for one in value]
-        if key == "files":
-            return [self.text(one) for one in value]
-        return self.text(value) if isinstance(value, str) else value
+        if key == "time_zone":
+            return {**value, "id": "UTC"}
+        return self._value(key, value)
 
     def _values(self, path: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        if "\\Windows NT\\" in path:
-            return dict(values)
         if _names_computer(path):
             return {name: self.host(str(value)) for name, value in values.items()}
-        return {name: self._registry_value(value) for name, value in values.items()}
+        return {self.text(name): self._value(name, value) for name, value in values.items()}
 
-    def _registry_value(self, value: Any) -> Any:
+    def _value(self, name: str, value: Any) -> Any:
+        """A value with all texts in it replaced; what the core judges by stays where it looks as it should."""
+        if isinstance(value, Mapping):
+            return {key: self._value(key, one) for key, one in value.items()}
         if isinstance(value, list):
-            return [self._registry_value(one) for one in value]
-        return self.text(value) if isinstance(value, str) else value
+            return [self._value(name, one) for one in value]
+        if not isinstance(value, str) or (name in _JUDGED and _JUDGED[name].fullmatch(value)):
+            return value
+        return self.text(value)
 
     def _known_names(self) -> dict[str, str]:
         known = self._domains | self._users | self._hosts
@@ -152,7 +222,7 @@ class Anonymiser:
     def _learn_text(self, text: str) -> None:
         hosts = [found[1] for pattern in (_URL, _SHARE, _QUALIFIED) for found in pattern.finditer(text)]
         for name in hosts:
-            if not name.casefold().endswith(_PUBLIC_DOMAINS):
+            if not _vendors(name):
                 self._learn_name(name)
         for found in _MAIL.finditer(text):
             self._user(found[1])
@@ -173,7 +243,7 @@ class Anonymiser:
     def _domain(self, name: str) -> str:
         """All domains become one; the first label of a domain is its NetBIOS name."""
         plain = name.casefold()
-        if plain.endswith(_PUBLIC_DOMAINS):
+        if _vendors(plain):
             return name
         labels = plain.split(".")
         for start in range(max(len(labels) - 1, 1)):
@@ -198,6 +268,25 @@ class Anonymiser:
         return names.setdefault(name, f"{kind}-{len(set(names.values())) + 1:03}")
 
 
+def harmless(word: str) -> bool:
+    """Whether a word is known to tell nothing of who runs a host."""
+    if word.casefold() in VOCABULARY or _HARMLESS.fullmatch(word) or (len(word) == 1 and word.isascii()):
+        return True
+    parts = _PARTS.findall(word)
+    # More than one number among letters is the number of a device, whatever the letters are.
+    numbers = [one for one in parts if one.isdigit()]
+    return (
+        len("".join(numbers)) < 6
+        and len(numbers) < 2
+        and all(one in numbers or one.casefold() in VOCABULARY for one in parts)
+    )
+
+
+def _vendors(name: str) -> bool:
+    """Whether a name is one of the vendor's own, under which no customer has names."""
+    return any(f".{name.casefold()}".endswith(f".{domain}") for domain in _PUBLIC_DOMAINS)
+
+
 def _names_computer(key: str) -> bool:
     return "\\Control\\ComputerName\\" in key or key.endswith("\\Tcpip\\Parameters")
 
@@ -220,9 +309,8 @@ def _free_texts(world: World) -> Iterator[str]:
     yield from world.get("files", [])
     for event in world.get("events", []):
         yield from (str(text) for text in event["properties"])
-    for key, values in world.get("registry", {}).items():
-        if "\\Windows NT\\" not in key:
-            yield from _texts(values)
+    for values in world.get("registry", {}).values():
+        yield from _texts(values)
 
 
 def _texts(value: Any) -> Iterator[str]:
