@@ -60,6 +60,9 @@ LINKED = re.compile(rf"\[({KB.pattern})\]\([^()\s]*\)|({KB.pattern})")
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 MARKS = ("^\\*^", "\\*", "*")
 ELSEWHERE = "row of a table outside the release history and the hotpatch calendar"
+UNCOVERED = "row of a product that the table does not cover"
+# The Server page has two more; a page of thousands is none of the vendor's.
+MOST_NAMED = 20
 NO_KB = "history row without KB or update type"
 TWICE = "history row that stands twice"
 OPTIONAL = "history row of an optional update (A, C, D, E)"
@@ -368,7 +371,9 @@ class _Reader:
     def row(self, header: list[str]) -> None:
         """Read one row of a table."""
         if self.label not in self.products:
-            self.ignored[f"row of a product that the table does not cover: {shown(self.label, SHOWN)}"] += 1
+            reason = f"{UNCOVERED}: {shown(self.label, SHOWN)}"
+            named = sum(1 for one in self.ignored if one.startswith(UNCOVERED))
+            self.ignored[reason if reason in self.ignored or named < MOST_NAMED else f"{UNCOVERED}: further ones"] += 1
             return
         found = cells(self.lines[self.line])
         if found is None:

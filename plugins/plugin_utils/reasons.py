@@ -58,7 +58,8 @@ REASONS: dict[str, Kind] = {
     "edition_not_covered": Kind(
         CAUSE,
         "{edition} of Windows Server 2022 gets no hotpatches; Datacenter: Azure Edition does.",
-        "Plan one restart a month, or move to Server 2025 with Azure Arc.",
+        "Plan one restart a month, or move to Datacenter: Azure Edition (on Azure or Azure Local) or to Server 2025 with Azure "
+        "Arc (elsewhere).",
         f"{FACTS} section 1, Products",
         ("build", "edition_id"),
     ),
@@ -321,7 +322,7 @@ REASONS: dict[str, Kind] = {
     "azure_pending": Kind(
         WARNING,
         "Azure says {status} for hotpatching on this host.",
-        "Look at the machine in Azure Update Manager.",
+        "{step} at the machine in Azure Update Manager.",
         f"{FACTS} section 6",
     ),
     "licence_not_provable": Kind(

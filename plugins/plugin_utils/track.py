@@ -73,6 +73,8 @@ UNCLEAR_EDITIONS = (
 VBS_CONFIGURED, VBS_RUNNING = 1, 2
 FIRST_REVISION = 1742
 SERVER_TYPES = (2, 3)
+# Words of Azure for what is not finished; it takes about ten minutes.
+AZURE_AT_WORK = ("Enabling", "Disabling", "PendingEvaluation")
 # Longer than the time between two hotpatches around an unplanned and a planned baseline in a row.
 RECENT = timedelta(days=120)
 # From here on hotpatching may be on without a policy of the device's own; the sources do not agree on it.
@@ -297,7 +299,8 @@ def _enrolled(verdict: Verdict, signals: Signals, azure: object, proven: bool | 
         verdict.settle("not_enrolled", "hotpatch_disabled_in_azure")
         return False
     if word not in (None, "Enabled"):
-        verdict.say("azure_pending", status=shown(word, 40))
+        step = "Wait some ten minutes and ask again; then look" if word in AZURE_AT_WORK else "Look"
+        verdict.say("azure_pending", status=shown(word, 40), step=step)
     said = proven is True or word == "Enabled"
     if verdict.product in CLIENTS:
         return _client_enrolled(verdict, signals, said, proven, now)

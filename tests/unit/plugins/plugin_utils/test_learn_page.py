@@ -904,3 +904,12 @@ def test_hostile_page_makes_a_short_and_harmless_error(text: str) -> None:
     said = error(text)
     assert said.isprintable()
     assert len(said) < 1000
+
+
+def test_page_of_a_thousand_products_names_some_of_them() -> None:
+    row = f"\n{HISTORY_HEADER}\n| --- | --- | --- | --- | --- |\n{ORDINARY}\n"
+    more = "".join(f"**Product {number} (OS build 1)**\n{row}" for number in range(1000))
+    page = read(change("## Windows Server hotpatch calendar", f"{more}\n## Windows Server hotpatch calendar"))
+    found = {name: count for name, count in page.ignored.items() if "does not cover" in name}
+    assert (len(found), sum(found.values())) == (21, 1000)
+    assert found["row of a product that the table does not cover: further ones"] == 980

@@ -129,6 +129,17 @@ def test_first_of_two_words_of_azure_is_told() -> None:
     assert texts(judge(healthy(S25_ARC), azure=azure), "azure_pending")[1].startswith("Azure says Zzz for")
 
 
+@pytest.mark.parametrize(
+    ("word", "fix"),
+    [
+        ("PendingEvaluation", "Wait some ten minutes and ask again; then look at the machine in Azure Update Manager."),
+        ("ActionRequired", "Look at the machine in Azure Update Manager."),
+    ],
+)
+def test_advice_on_azures_word_fits_it(word: str, fix: str) -> None:
+    assert texts(judge(healthy(S25_ARC), azure={"hotpatch_enablement_status": word}), "azure_pending")[2] == fix
+
+
 def test_words_of_azure_are_cut_and_on_one_line() -> None:
     host = judge(healthy(S25_ARC), azure={"subscription_status": "x\n" + "y" * 60})
     assert texts(host, "azure_pending")[1] == f"Azure says x {'y' * 38} for hotpatching on this host."
@@ -197,7 +208,8 @@ WORDS: list[tuple[str, dict[str, object], str, object, str, tuple[str, str, str]
         (
             "cause",
             "ServerDatacenter of Windows Server 2022 gets no hotpatches; Datacenter: Azure Edition does.",
-            "Plan one restart a month, or move to Server 2025 with Azure Arc.",
+            "Plan one restart a month, or move to Datacenter: Azure Edition (on Azure or Azure Local) or to Server 2025 "
+            "with Azure Arc (elsewhere).",
         ),
     ),
     (
