@@ -104,7 +104,7 @@ def test_ordinary_updates_are_those_of_the_history_or_marked_as_invented() -> No
     [
         (SERVER_2022, "2026-06", "KB5094128"),
         (SERVER_2022, "2023-06", "No stored copy"),
-        (WINDOWS_11_24H2, "2026-04", "No client-specific source"),
+        (WINDOWS_11_24H2, "2025-08", "No client-specific source"),
     ],
 )
 def test_missing_month_is_told_and_skipped(product: str, month: str, why: str) -> None:
