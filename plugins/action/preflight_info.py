@@ -7,13 +7,14 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, preflight
+from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, known_issues, preflight
 from ansible_collections.rebootless.patching.plugins.plugin_utils.policy_error import PolicyError
 
 COLLECTOR = "rebootless.patching.windows_preflight_info"
 SPEC = {
     "cim_timeout": {"type": "int", "default": 20},
     "decision": {"type": "dict"},
+    "known_issues_extend": {"type": "path"},
     "on_problem": {"type": "str", "choices": ["fail", "report"], "default": "fail"},
     "return_signals": {"type": "bool", "default": False},
     "settings": {"type": "raw", "default": {}},
@@ -32,13 +33,16 @@ class ActionModule(collector.SignalsAction):
         arguments = self.options(SPEC)
         try:
             settings = preflight.Settings.load(arguments["settings"], arguments["settings_name"])
+            extend = arguments["known_issues_extend"]
+            more = collector.read_json(extend, "known_issues_extend") if extend else None
+            issues = known_issues.KnownIssues.load(known_issues.shipped(), more)
         except PolicyError as error:
             raise AnsibleActionFail(str(error)) from None
         result.update(changed=False, preflight=None, problem=None, signals=None)
         if arguments["validate_only"]:
             return result
         answer = self.look(arguments, task_vars or {}, settings)
-        verdict = preflight.judge(answer.signals, settings, arguments["decision"], answer.problem)
+        verdict = preflight.judge(answer.signals, settings, arguments["decision"], answer.problem, issues)
         result.update(preflight=verdict, problem=answer.problem)
         result["signals"] = answer.signals if arguments["return_signals"] else None
         return result

@@ -5,41 +5,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from ansible_collections.rebootless.patching.plugins.plugin_utils import bitlocker
+from ansible_collections.rebootless.patching.plugins.plugin_utils.known_issues import Found, KnownIssues, look
 from ansible_collections.rebootless.patching.plugins.plugin_utils.policy_error import mapping, wrong
 from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import (
     UNKNOWN,
     Signals,
     Unknown,
-    number,
     shown,
     text,
 )
 
-CHOICES = {"bitlocker": ("stop", "ignore"), "backup": ("stop", "ignore"), "unknown": ("go_on", "stop")}
-KEYS = ("backup", "bitlocker", "processes", "unknown")
+CHOICES = {
+    "bitlocker": ("stop", "ignore"),
+    "backup": ("stop", "ignore"),
+    "known_issues": ("stop", "ignore"),
+    "unknown": ("go_on", "stop"),
+}
+KEYS = ("backup", "bitlocker", "known_issues", "processes", "suspend_bitlocker", "unknown")
 # The engine of Windows Server Backup.
 PROCESSES = ("wbengine",)
 # What no name of a file has, so no process either.
 NO_NAME = frozenset('\\/:*?"<>|')
-
-# Key protectors, by the numbers of Win32_EncryptableVolume.
-TPM, NETWORK = 1, 9
-PERSON = {
-    2: "an external key",
-    3: "the recovery password",
-    4: "TPM and PIN",
-    5: "TPM and startup key",
-    6: "TPM, PIN and startup key",
-    8: "a passphrase",
-}
-# Beside others a public key and an account say nothing about the boot.
-KNOWN = frozenset({*PERSON, TPM, 7, NETWORK, 10})
-OFF, ON = 0, 1
-RECOVERY = 3
-FIX = "Suspend it for the restart (Suspend-BitLocker), or have somebody there and set bitlocker to ignore."
+# As Suspend-BitLocker has it; its 0, until somebody resumes it, is never asked for here.
+MOST_RESTARTS = 15
+# Offers that are not installed by this decision, and may be after the restart.
+LATER = frozenset({"restart_pending", "waits_for_restart"})
 
 
 @dataclass(frozen=True)
@@ -49,6 +43,9 @@ class Settings:
     bitlocker: bool = True
     processes: tuple[str, ...] = PROCESSES
     unknown_stops: bool = False
+    known_issues: bool = True
+    # For how many restarts to suspend BitLocker where it might ask; 0 never does.
+    suspend: int = 0
 
     @classmethod
     def load(cls, given: object, where: str = "settings") -> Settings:
@@ -62,10 +59,17 @@ class Settings:
             if word not in CHOICES[key]:
                 raise wrong(f"{where}.{key}", word, " or ".join(CHOICES[key]))
         names = _names(known.get("processes", PROCESSES), f"{where}.processes")
+        suspend = known.get("suspend_bitlocker", 0)
+        if isinstance(suspend, bool) or not isinstance(suspend, int) or not 0 <= suspend <= MOST_RESTARTS:
+            raise wrong(f"{where}.suspend_bitlocker", suspend, f"a number of restarts from 0 to {MOST_RESTARTS}")
+        if suspend and words["bitlocker"] == "ignore":
+            raise wrong(f"{where}.suspend_bitlocker", suspend, f"0 while {where}.bitlocker is ignore")
         return cls(
             bitlocker=words["bitlocker"] == "stop",
             processes=names if words["backup"] == "stop" else (),
             unknown_stops=words["unknown"] == "stop",
+            known_issues=words["known_issues"] == "stop",
+            suspend=suspend,
         )
 
 
@@ -84,11 +88,16 @@ def _names(given: object, where: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Check:
-    """One answer: True nothing is in the way, False something is, None nobody knows."""
+    """One answer: True nothing is in the way, False something is, None nobody knows. With the facts that it rests on."""
 
     name: str
     ok: bool | None
     words: str
+    facts: tuple[str, ...] = ()
+    # Never gone on with, though nobody knows.
+    holds: bool = False
+    # BitLocker is in the way or may be, and suspending it would take it out of the way.
+    suspend: bool = False
 
 
 def judge(
@@ -96,19 +105,31 @@ def judge(
     settings: Settings,
     decision: Mapping[str, Any] | None = None,
     problem: Mapping[str, str] | None = None,
+    issues: KnownIssues | None = None,
 ) -> dict[str, Any]:
-    """`{ok, go_on, checks: [{name, ok, words}], why}` for a restart of this host, as plain JSON.
+    """`{ok, go_on, checks: [{name, ok, words, facts}], suspend_bitlocker, why}` for a restart of this host, as plain JSON.
 
-    `signals` are those of windows_preflight_info, `problem` says why there are none. Free disk and the pending restart are taken
-    from the decision; without one they are not among the checks. A host that could not be asked is never gone on with.
+    `signals` are those of windows_preflight_info, `problem` says why there are none. Known issues, free disk and the pending restart
+    are taken from the decision; without one they are not among the checks. A host that could not be asked is never gone on with.
     """
-    checks = [*_asked(Signals(signals), settings, decision, problem), *_decided(decision)]
+    given = Signals(signals)
+    checks = [*_asked(given, settings, decision, problem), *_issues(given, settings, decision, problem, issues)]
+    suspend = settings.suspend if any(check.suspend for check in checks) and _can_suspend(given) else 0
+    if suspend:
+        checks = [_taken_care_of(check, suspend) for check in checks]
+    checks += _decided(decision)
     ok = _all(check.ok for check in checks)
+    # What is never gone on with is told first.
+    first = sorted(checks, key=lambda check: not check.holds)
+    held = problem is not None or any(check.holds for check in checks)
     return {
         "ok": ok,
-        "go_on": problem is None and (ok is True or (ok is None and not settings.unknown_stops)),
-        "checks": [{"name": check.name, "ok": check.ok, "words": check.words} for check in checks],
-        "why": None if ok else " ".join(dict.fromkeys(check.words for check in checks if check.ok is ok)),
+        "go_on": not held and (ok is True or (ok is None and not settings.unknown_stops)),
+        "checks": [
+            {"name": check.name, "ok": check.ok, "words": check.words, "facts": list(check.facts)} for check in checks
+        ],
+        "suspend_bitlocker": suspend,
+        "why": None if ok else " ".join(dict.fromkeys(check.words for check in first if check.ok is ok)),
     }
 
 
@@ -124,97 +145,121 @@ def _asked(
     signals: Signals, settings: Settings, decision: Mapping[str, Any] | None, problem: Mapping[str, str] | None
 ) -> Iterator[Check]:
     """What only the host can tell."""
-    lost = f"The host could not be asked: {shown(problem.get('message')).rstrip('.')}." if problem else None
-    if settings.bitlocker:
-        yield Check("bitlocker", None, lost) if lost else Check("bitlocker", *_bitlocker(signals, _restarts(decision)))
+    lost = _lost(problem)
+    if settings.bitlocker and lost:
+        yield Check("bitlocker", None, lost)
+    elif settings.bitlocker:
+        answer = bitlocker.at_boot(signals, _restarts(decision))
+        yield Check("bitlocker", *answer, suspend=answer.ok is not True)
     if settings.processes:
         yield Check("backup", None, lost) if lost else Check("backup", *_backup(signals, settings.processes))
 
 
-# BitLocker
+def _lost(problem: Mapping[str, str] | None) -> str:
+    return f"The host could not be asked: {shown(problem.get('message')).rstrip('.')}." if problem else ""
 
 
-def opens(protectors: Iterable[int]) -> bool | None:
-    """Whether the system volume opens at boot with nobody there.
-
-    A TPM alone does. By the network it opens where a server answers, which nobody can know before.
-    """
-    kinds = frozenset(protectors)
-    if TPM in kinds:
-        return True
-    if NETWORK in kinds or kinds - KNOWN or not kinds & PERSON.keys():
-        return None
-    return False
+# Suspending BitLocker
 
 
-def _bitlocker(signals: Signals, restarts: int) -> tuple[bool | None, str]:
-    volume = signals.table("bitlocker_system_volume")
-    if volume is None:
-        return True, "The host has no BitLocker."
-    if isinstance(volume, Unknown):
-        hint = " It takes an administrator's rights." if signals.denied("bitlocker_system_volume") else ""
-        cause = signals.numbered("bitlocker_system_volume")
-        return None, f"Whether BitLocker asks for something at the boot is not known: {cause}.{hint}"
-    protection, protectors = number(volume.get("protection")), _numbers(volume.get("protectors"))
-    if protection not in (OFF, ON) or isinstance(protectors, Unknown):
-        return None, "Whether BitLocker asks for something at the boot is not known: Windows itself does not tell."
-    alone = opens(protectors)
-    if protection == ON:
-        return alone, _at_boot(alone, protectors)
-    if alone or not protectors:
-        return True, "BitLocker's protection of the system volume is off."
-    return _suspended(volume.get("suspended_for"), restarts, alone, protectors)
+def _can_suspend(signals: Signals) -> bool:
+    """Whether it is known to be on: only what is on is suspended, so that only that is resumed."""
+    volume = bitlocker.volume(signals)
+    return isinstance(volume, bitlocker.Volume) and volume.protection == bitlocker.ON
 
 
-def _suspended(given: object, restarts: int, alone: bool | None, protectors: Iterable[int]) -> tuple[bool | None, str]:
-    """Protection is off, and on it would ask: whether it stays off for as long as it has to."""
-    count = number(given)
-    if isinstance(count, Unknown):
-        return None, "BitLocker is off and not suspended: encryption may be under way, and then asks at the boot."
-    if count == 0:
-        return True, "BitLocker is suspended until somebody resumes it."
-    if count >= restarts:
-        return True, f"BitLocker is suspended for {_times(count)}."
-    ahead = f"BitLocker is suspended for {_times(count)}, and {_times(restarts)} lie ahead."
-    return alone, f"{ahead} {_at_boot(alone, protectors)}"
+def _taken_care_of(check: Check, restarts: int) -> Check:
+    """A check whose answer the suspension changes."""
+    if not check.suspend:
+        return check
+    times = "1 restart" if restarts == 1 else f"{restarts} restarts"
+    said = f"This run suspends BitLocker for {times} right before it restarts the host, and sees to it that it is on again."
+    return replace(check, ok=True, holds=False, words=f"{check.words.removesuffix(bitlocker.FIX).rstrip()} {said}")
 
 
-def _at_boot(alone: bool | None, protectors: Iterable[int]) -> str:
-    kinds = sorted(set(protectors))
-    if alone:
-        return "The TPM opens the system volume by itself."
-    if alone is False:
-        # Nearly every volume has a recovery password beside what opens it.
-        names = [PERSON[kind] for kind in kinds if kind in PERSON and kind != RECOVERY] or [PERSON[RECOVERY]]
-        return f"BitLocker would wait at the boot for {' or '.join(names)}. {FIX}"
-    if NETWORK in kinds:
-        return "The system volume opens by the network where a server answers; else BitLocker asks at the boot."
-    return f"What opens the system volume at the boot is not known (protectors {', '.join(map(str, kinds)) or 'none'})."
+# Known issues of updates
 
 
-def _times(count: int) -> str:
-    return "1 restart" if count == 1 else f"{count} restarts"
+def _issues(
+    signals: Signals,
+    settings: Settings,
+    decision: Mapping[str, Any] | None,
+    problem: Mapping[str, str] | None,
+    known: KnownIssues | None,
+) -> Iterator[Check]:
+    """Whether an update that lies ahead is known to keep a host such as this one from coming back."""
+    if not decision or known is None or not settings.known_issues:
+        return
+    lost = _lost(problem)
+    if lost:
+        yield Check("known_issues", None, lost)
+        return
+    ahead = [
+        one for one in decision.get("offers") or [] if one.get("decision") == "install" or one.get("code") in LATER
+    ]
+    kbs = {str(kb) for one in ahead for kb in one.get("kbs") or [one.get("kb")] if kb}
+    nameless = [one for one in ahead if not (one.get("kbs") or one.get("kb"))]
+    restarts = _restarts(decision)
+    found = [look(issue, signals, restarts) for issue in known.of(kbs) if settings.bitlocker or not issue.conditions]
+    hits = [one for one in found if one.applies is not False]
+    if hits:
+        yield _hit(hits, signals, kbs)
+        return
+    if (decision.get("pending") or {}).get("pending") is not False:
+        # What is pending carries no KB, and the restart finishes it too.
+        rest = [look(issue, signals, restarts) for issue in known.issues if issue.conditions and settings.bitlocker]
+        open_ = [one for one in rest if one.applies is not False]
+        if open_:
+            kb = ", ".join(sorted({kb for one in open_ for kb in one.issue.kbs}))
+            words = (
+                f"A restart is or may be pending, and whether it finishes {kb} is not known: {open_[0].issue.message}"
+            )
+            yield Check("known_issues", None, words, ("offers", "pending", *_facts(open_)), suspend=True)
+            return
+    facts = _facts(found)
+    if nameless:
+        titles = ", ".join(shown(one.get("title"), 80) for one in nameless)
+        words = f"Whether an issue is known is not told for what has no KB number: {titles}."
+        yield Check("known_issues", None, words, ("offers", *facts))
+        return
+    named = ", ".join(sorted(kbs)) or "what is pending alone"
+    if not found:
+        words = f"No issue that keeps a host from coming back is on record for {named} (records of {known.compiled})."
+    else:
+        named = ", ".join(f"{one.issue.id} ({one.deciding[0].replace('_', ' ')}: no)" for one in found)
+        words = f"The known issues of the updates do not concern this host: {named}."
+    yield Check("known_issues", True, words, ("offers", *facts))
 
 
-def _numbers(given: object) -> tuple[int, ...] | Unknown:
-    """A list of numbers; UNKNOWN when an entry is none."""
-    if not isinstance(given, list):
-        return UNKNOWN
-    found = [number(value) for value in given]
-    return UNKNOWN if UNKNOWN in found else tuple(value for value in found if not isinstance(value, Unknown))
+def _facts(found: Iterable[Found]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for one in found for name in one.facts))
+
+
+def _hit(hits: list[Found], signals: Signals, kbs: set[str]) -> Check:
+    """Issues that this host has, or that nobody can rule out: neither is gone on with."""
+    words = []
+    for one in hits:
+        kb = ", ".join(sorted(kbs & set(one.issue.kbs)))
+        unless = "" if one.applies else f" It is not ruled out for this host. Not known: {one.unread(signals)}."
+        words.append(f"Known issue of {kb}: {one.issue.message}{unless} {one.issue.fix} Source: {one.issue.source}.")
+    ok = False if any(one.applies for one in hits) else None
+    by_bitlocker = all("bitlocker_on" in one.issue.conditions for one in hits)
+    return Check("known_issues", ok, " ".join(words), ("offers", *_facts(hits)), holds=True, suspend=by_bitlocker)
 
 
 # Backups
 
 
-def _backup(signals: Signals, wanted: Iterable[str]) -> tuple[bool | None, str]:
+def _backup(signals: Signals, wanted: Iterable[str]) -> tuple[bool | None, str, tuple[str, ...]]:
+    facts = ("backup_processes",)
     running = signals.value("backup_processes")
     names = [text(name) for name in running] if isinstance(running, list) else [UNKNOWN]
     if UNKNOWN in names:
-        return None, f"Whether a backup runs is not known: {signals.numbered('backup_processes')}."
+        return None, f"Whether a backup runs is not known: {signals.numbered('backup_processes')}.", facts
     if names:
-        return False, f"A backup may be running (process {', '.join(map(str, names))}). Wait until it has ended."
-    return True, f"No backup runs (looked for {', '.join(wanted)})."
+        said = f"A backup may be running (process {', '.join(map(str, names))}). Wait until it has ended."
+        return False, said, facts
+    return True, f"No backup runs (looked for {', '.join(wanted)}).", facts
 
 
 # What the decision has
@@ -233,8 +278,8 @@ def _restarts(decision: Mapping[str, Any] | None) -> int:
 def _decided(decision: Mapping[str, Any] | None) -> Iterator[Check]:
     if not decision:
         return
-    yield Check("disk", *_disk(decision))
-    yield Check("pending_restart", *_pending(decision))
+    yield Check("disk", *_disk(decision), ("offers", "system_disk"))
+    yield Check("pending_restart", *_pending(decision), ("pending",))
 
 
 def _disk(decision: Mapping[str, Any]) -> tuple[bool | None, str]:

@@ -97,14 +97,19 @@ class Signals:
         kind = error.get("type") if isinstance(error, Mapping) else None
         return CAUSES.get(kind, "failed") if isinstance(kind, str) else "failed"
 
-    def numbered(self, probe: str) -> str:
-        """The cause, with the error's number where the words are not enough: `failed (0x8024402C)`."""
-        cause, answer = self.cause(probe), self._raw.get(probe)
+    def hresult(self, probe: str) -> int | None:
+        """The number of a probe's error, as Windows writes it."""
+        answer = self._raw.get(probe)
         error = answer.get("error") if isinstance(answer, Mapping) else None
         code = error.get("hresult") if isinstance(error, Mapping) else None
-        if cause != "failed" or isinstance(code, bool) or not isinstance(code, int):
-            return cause
-        return f"{cause} (0x{code & 0xFFFFFFFF:08X})" if code and -(2**31) <= code < 2**32 else cause
+        if isinstance(code, bool) or not isinstance(code, int) or not -(2**31) <= code < 2**32:
+            return None
+        return code & 0xFFFFFFFF
+
+    def numbered(self, probe: str) -> str:
+        """The cause, with the error's number where the words are not enough: `failed (0x8024402C)`."""
+        cause, code = self.cause(probe), self.hresult(probe)
+        return f"{cause} (0x{code:08X})" if code and cause == "failed" else cause
 
     def denied(self, probe: str) -> bool:
         """Whether the host refused the answer, which a network logon meets at the update agent."""

@@ -19,7 +19,7 @@ PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
 IMPORTED = re.compile(r"import_(?:playbook|tasks): *(\S+\.yml)")
 VARIABLE = re.compile(r"(?<![\w.])rebootless_[a-z_]+(?![\w.*\[])")
 # What roles and action plugins take from the variables by themselves; groups of our own; artifacts.
-BY_ITSELF = {"rebootless_azure", "rebootless_plan"}
+BY_ITSELF = {"rebootless_azure", "rebootless_known_issues_extend", "rebootless_plan"}
 NOT_GIVEN = {"rebootless_planned", "rebootless_releases", "rebootless_wave_"}
 
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.rebootless.patching.plugins.plugin_utils import preflight
+from ansible_collections.rebootless.patching.plugins.plugin_utils import bitlocker
 from ansible_collections.rebootless.patching.plugins.plugin_utils.policy_error import PolicyError
 from ansible_collections.rebootless.patching.plugins.plugin_utils.preflight import Settings, judge
 from hypothesis import given
 from hypothesis import strategies as st
 
-FIX = "Suspend it for the restart (Suspend-BitLocker), or have somebody there and set bitlocker to ignore."
+FIX = bitlocker.FIX
 BITLOCKER = Settings(processes=())
 BACKUP = Settings(bitlocker=False)
 NOTHING = Settings(bitlocker=False, processes=())
@@ -31,10 +31,21 @@ def bad(kind: str, hresult: int = 0) -> dict[str, Any]:
     return {"ok": False, "value": None, "error": {"type": kind, "hresult": hresult, "message": "no"}}
 
 
+# A TPM bound to PCR 7 with Secure Boot on, as Windows does by itself.
+BOUND = {
+    "bitlocker_profiles": good([[7, 11]]),
+    "bitlocker_binding": good(3),
+    **{f"bitlocker_policy_{name}": NONE for name in ("uefi", "bios", "old")},
+    "secure_boot": good({"UEFISecureBootEnabled": 1}),
+    "secure_boot_servicing": good({"WindowsUEFICA2023Capable": 1}),
+}
+OPENS = "The TPM opens the system volume by itself (it checks PCR 7, 11; Secure Boot on, PCR 7 bound)."
+
+
 def volume(protection: object, protectors: object, suspended_for: object = None) -> dict[str, Any]:
     """What a host says of its system volume."""
     value = {"protection": protection, "protectors": protectors, "suspended_for": suspended_for}
-    return {"bitlocker_system_volume": good(value)}
+    return {**BOUND, "bitlocker_system_volume": good(value)}
 
 
 def decision(*codes: str, pending: bool | None = False, known: bool = True) -> dict[str, Any]:
@@ -56,15 +67,22 @@ def test_everything_given() -> None:
     assert Settings.load(words) == Settings(False, ("Veeam.Agent", "a.b"), True)
     assert Settings.load({"backup": "ignore"}) == Settings(True, (), False)
     assert Settings.load({"bitlocker": "stop", "unknown": "go_on"}) == Settings()
+    assert Settings.load({"known_issues": "ignore", "suspend_bitlocker": 15}) == Settings(
+        known_issues=False, suspend=15
+    )
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ([], "x is []; a mapping with backup, bitlocker, processes, unknown is expected."),
+        (
+            [],
+            "x is []; a mapping with backup, bitlocker, known_issues, processes, suspend_bitlocker, unknown is expected.",
+        ),
         (
             {"bitlocked": "stop"},
-            "x.bitlocked is no key of the preflight; one of backup, bitlocker, processes, unknown (meant bitlocker?) is expected.",
+            "x.bitlocked is no key of the preflight; "
+            "one of backup, bitlocker, known_issues, processes, suspend_bitlocker, unknown (meant bitlocker?) is expected.",
         ),
         ({"bitlocker": True}, "x.bitlocker is True; stop or ignore is expected."),
         ({"backup": "go_on"}, "x.backup is 'go_on'; stop or ignore is expected."),
@@ -75,6 +93,15 @@ def test_everything_given() -> None:
         ({"processes": [7]}, "x.processes[0] is 7; the name of a process such as wbengine is expected."),
         ({"processes": ["sql*"]}, "x.processes[0] is 'sql*'; the name of a process such as wbengine is expected."),
         ({"processes": ["C:\\a"]}, "x.processes[0] is 'C:\\\\a'; the name of a process such as wbengine is expected."),
+        ({"known_issues": "go_on"}, "x.known_issues is 'go_on'; stop or ignore is expected."),
+        ({"suspend_bitlocker": True}, "x.suspend_bitlocker is True; a number of restarts from 0 to 15 is expected."),
+        ({"suspend_bitlocker": -1}, "x.suspend_bitlocker is -1; a number of restarts from 0 to 15 is expected."),
+        ({"suspend_bitlocker": 16}, "x.suspend_bitlocker is 16; a number of restarts from 0 to 15 is expected."),
+        ({"suspend_bitlocker": "1"}, "x.suspend_bitlocker is '1'; a number of restarts from 0 to 15 is expected."),
+        (
+            {"suspend_bitlocker": 1, "bitlocker": "ignore"},
+            "x.suspend_bitlocker is 1; 0 while x.bitlocker is ignore is expected.",
+        ),
         (
             {"backup": "ignore", "processes": []},
             "x.processes is []; a list of one or more names of processes is expected.",
@@ -117,7 +144,7 @@ def test_the_name_of_the_option_is_the_default() -> None:
     ],
 )
 def test_who_opens_the_volume(protectors: list[int], alone: bool | None) -> None:
-    assert preflight.opens(protectors) is alone
+    assert bitlocker.opens(protectors) is alone
 
 
 @pytest.mark.parametrize(
@@ -125,8 +152,12 @@ def test_who_opens_the_volume(protectors: list[int], alone: bool | None) -> None
     [
         ({"bitlocker_system_volume": NONE}, True, "The host has no BitLocker."),
         (volume(0, []), True, "BitLocker's protection of the system volume is off."),
-        (volume(0, [1, 3]), True, "BitLocker's protection of the system volume is off."),
-        (volume(1, [1, 3]), True, "The TPM opens the system volume by itself."),
+        (
+            volume(0, [1, 3]),
+            True,
+            f"BitLocker is off and not suspended: encryption may be under way. {OPENS}",
+        ),
+        (volume(1, [1, 3]), True, OPENS),
         (volume(1, [4, 3]), False, f"BitLocker would wait at the boot for TPM and PIN. {FIX}"),
         (volume(1, [3]), False, f"BitLocker would wait at the boot for the recovery password. {FIX}"),
         (volume(1, [8, 2]), False, f"BitLocker would wait at the boot for an external key or a passphrase. {FIX}"),
@@ -158,12 +189,10 @@ def test_who_opens_the_volume(protectors: list[int], alone: bool | None) -> None
 )
 def test_bitlocker(signals: dict[str, Any], ok: bool | None, words: str) -> None:
     verdict = judge(signals, BITLOCKER)
-    assert verdict == {
-        "ok": ok,
-        "go_on": ok is not False,
-        "checks": [{"name": "bitlocker", "ok": ok, "words": words}],
-        "why": None if ok else words,
-    }
+    [check] = verdict.pop("checks")
+    assert (check["name"], check["ok"], check["words"]) == ("bitlocker", ok, words)
+    assert check["facts"][0] == "bitlocker_system_volume"
+    assert verdict == {"ok": ok, "go_on": ok is not False, "suspend_bitlocker": 0, "why": None if ok else words}
 
 
 UNTOLD = "Whether BitLocker asks for something at the boot is not known: Windows itself does not tell."
@@ -231,7 +260,7 @@ def test_a_suspension_must_outlast_the_restarts_ahead() -> None:
 )
 def test_backups(probe: dict[str, Any], ok: bool | None, words: str) -> None:
     verdict = judge({"backup_processes": probe}, BACKUP)
-    assert verdict["checks"] == [{"name": "backup", "ok": ok, "words": words}]
+    assert verdict["checks"] == [{"name": "backup", "ok": ok, "words": words, "facts": ["backup_processes"]}]
     assert (verdict["ok"], verdict["why"]) == (ok, None if ok else words)
 
 
@@ -261,7 +290,8 @@ def test_all_processes_that_were_looked_for_are_named() -> None:
     ],
 )
 def test_free_disk(given: dict[str, Any], ok: bool | None, words: str) -> None:
-    assert judge({}, NOTHING, given)["checks"][0] == {"name": "disk", "ok": ok, "words": words}
+    check = judge({}, NOTHING, given)["checks"][0]
+    assert (check["name"], check["ok"], check["words"]) == ("disk", ok, words)
 
 
 @pytest.mark.parametrize(
@@ -279,7 +309,8 @@ def test_free_disk(given: dict[str, Any], ok: bool | None, words: str) -> None:
     ],
 )
 def test_a_pending_restart_is_never_in_the_way(given: dict[str, Any], ok: bool | None, words: str) -> None:
-    assert judge({}, NOTHING, given)["checks"][1] == {"name": "pending_restart", "ok": ok, "words": words}
+    check = judge({}, NOTHING, given)["checks"][1]
+    assert (check["name"], check["ok"], check["words"]) == ("pending_restart", ok, words)
 
 
 @pytest.mark.parametrize(("code", "place"), [("disk", 0), ("restart_pending", 1)])
@@ -293,7 +324,7 @@ def test_of_several_blocked_updates_the_first_speaks(code: str, place: int) -> N
 
 
 def test_what_is_not_looked_at_is_no_check() -> None:
-    nothing = {"ok": True, "go_on": True, "checks": [], "why": None}
+    nothing = {"ok": True, "go_on": True, "checks": [], "suspend_bitlocker": 0, "why": None}
     assert judge({}, NOTHING) == judge(None, NOTHING, {}) == nothing
 
 
