@@ -42,6 +42,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CORE = ROOT / "plugins" / "plugin_utils"
 TESTS = ROOT / "tests" / "unit" / "plugins" / "plugin_utils"
 MODULES = (
+    "bitlocker",
     "calendar",
     "consent",
     "decide",
@@ -54,6 +55,7 @@ MODULES = (
     "host_rounds",
     "host_run",
     "install",
+    "known_issues",
     "learn_page",
     "msrc",
     "offers",

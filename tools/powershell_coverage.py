@@ -49,8 +49,9 @@ RUNS: list[tuple[str, str, dict[str, object], list[str]]] = [
         "worlds-preflight",
         "preflight.yml",
         {"runs": [{"bitlocker": False, "processes": ["W3WP"]}]},
-        ["backup", "denied", "encrypting", "locked", "no-bitlocker", "p*", "suspended", "t*"],
+        ["backup", "denied", "encrypting", "locked", "no-bitlocker", "other-volume", "p*", "suspended", "t*"],
     ),
+    ("worlds-preflight", "bitlocker.yml", {}, ["denied", "pcr7-policy", "suspended"]),
     ("worlds-rollback", "packages.yml", {}, ["*"]),
 ]
 

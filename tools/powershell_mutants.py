@@ -25,7 +25,9 @@ TESTS = {
     # The library takes long and has little that is odd; the fast executor is not PowerShell.
     "windows_offers_info": ("tests/fleet/test_offers.py", "-k", "not library and not fast"),
     "windows_drain": ("tests/fleet/test_windows_drain.py", "-k", "same"),
+    "Volume": ("tests/fleet/test_preflight.py", "-k", "same"),
     "windows_preflight_info": ("tests/fleet/test_preflight.py", "-k", "same"),
+    "windows_bitlocker": ("tests/fleet/test_preflight.py", "-k", "suspend_the_same"),
     "windows_packages": ("tests/fleet/test_windows_packages.py", "-k", "same"),
 }
 # What stands in a module once, and what a mistake would have made of it.
@@ -119,22 +121,25 @@ DRAIN = {
     "a new memory does not take the old one's place": ("-Destination $file -Force", "-Destination $file"),
     "the folder has to be there": ("        $null = New-Item -Path $folder -ItemType Directory -Force\n", ""),
 }
-PREFLIGHT = {
-    "the wrong volume is read": (" -Filter \"DriveLetter = '$env:SystemDrive'\"", " | Select-Object -First 1"),
-    "a call has no time limit": ("-Arguments $Arguments -OperationTimeoutSec $timeout", "-Arguments $Arguments"),
+VOLUME = {
+    "the wrong volume is read": ("        Filter = \"DriveLetter = '$env:SystemDrive'\"\n", ""),
     "a failed call is an answer": ("if ($Accept -notcontains $answer.ReturnValue) {", "if ($false) {"),
     "the number of a failed call is lost": (", [convert]::ToInt32($code, 16))", ")"),
-    "no protectors are an error": ("-Accept 0, $notActivated", "-Accept 0"),
-    "every volume is suspended": ("if ($answer.ReturnValue -ne 0) { return $null }", ""),
-    "a volume that is protected is suspended": (
-        "$(if ($volume.ProtectionStatus -eq 0) { Get-SuspendCount $volume } else { $null })",
-        "Get-SuspendCount $volume",
-    ),
-    "no BitLocker is an error": ("{ Get-SystemVolume } -Optional", "{ Get-SystemVolume }"),
+    "every volume is suspended": ("if ($answer.ReturnValue -eq 0) { $count", "if ($true) { $count"),
     "no system volume is no BitLocker": (
         "if ($null -eq $volume) { throw",
         "if ($null -eq $volume) { return $null; throw",
     ),
+}
+PREFLIGHT = {
+    "no protectors are an error": ("-Accept 0, $notActivated", "-Accept 0"),
+    "the profile of one protector is no list": (", $found.ToArray()", "$found.ToArray()"),
+    "protectors without a TPM have a profile": ("| Where-Object { $withTpm -contains $_.Type })", ")"),
+    "a policy that is not set is an error": (
+        "catch [Management.Automation.ItemNotFoundException] { return $null }",
+        "finally { }",
+    ),
+    "values that are not there are named": ("if ($there -contains $each) { ", "if ($true) { "),
     "capitals of a process count": ("$running -contains $_", "$running -ccontains $_"),
     "all processes are named": ("$module.Params.processes | Where-Object { $running -contains $_ }", "$running"),
     "one process is no list": (
@@ -143,6 +148,13 @@ PREFLIGHT = {
     ),
     "BitLocker is asked for all the same": ("if ($module.Params.bitlocker) {", "if ($true) {"),
     "processes are asked for all the same": ("if (@($module.Params.processes).Count) {", "if ($true) {"),
+}
+BITLOCKER = {
+    "what is off is suspended again": ("$from -eq $to -or ", ""),
+    "what is not known is changed": (" -or $from -eq 2", ""),
+    "check mode changes it": ("if ($module.CheckMode) { return $true }", ""),
+    "the count is lost": (" @{ DisableCount = [uint32]$module.Params.restarts }", ""),
+    "reading changes it": ("if ($state -eq 'read') { $false } else", "if ($false) { $false } else"),
 }
 PACKAGES = {
     "languages and features are listed": ("{ $kinds -contains [string]$_.ReleaseType }", "{ $true }"),
@@ -177,7 +189,9 @@ MUTATIONS = {
     "windows_signals_info": SIGNALS,
     "windows_offers_info": OFFERS,
     "windows_drain": DRAIN,
+    "Volume": VOLUME,
     "windows_preflight_info": PREFLIGHT,
+    "windows_bitlocker": BITLOCKER,
     "windows_packages": PACKAGES,
 }
 

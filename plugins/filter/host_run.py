@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, host_rounds, host_run
+from ansible_collections.rebootless.patching.plugins.plugin_utils import bitlocker, collector, host_rounds, host_run
 
 
 def restart_agreed(
@@ -20,6 +20,12 @@ def restart_agreed(
 def host_back(seen: Mapping[str, Any], before: str | None, confirmed: bool) -> dict[str, Any]:
     """`{back, why}`: whether a host is back from its restart."""
     return host_run.back(seen, before or None, confirmed)._asdict()
+
+
+def bitlocker_proof(answer: Mapping[str, Any] | None, state: str, restarts: int | str = 1) -> dict[str, Any]:
+    """`{ok, words}`: whether BitLocker is suspended, or on again."""
+    proof = bitlocker.suspended(answer, int(restarts)) if state == "suspended" else bitlocker.resumed(answer)
+    return proof._asdict()
 
 
 def host_result(
@@ -96,6 +102,7 @@ class FilterModule:
         return {
             "baseline_ahead": baseline_ahead,
             "baseline_result": baseline_result,
+            "bitlocker_proof": bitlocker_proof,
             "host_back": host_back,
             "host_result": host_result,
             "next_round": next_round,

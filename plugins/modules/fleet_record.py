@@ -46,8 +46,10 @@ options:
       - removing
       - removed
       - verified_after
+      - bitlocker_suspending
       - restarting
       - restarted
+      - bitlocker_resumed
       - undrained
       - host_finished
       - slot_released

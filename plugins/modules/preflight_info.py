@@ -155,7 +155,7 @@ preflight:
       type: bool
       sample: false
     checks:
-      description: Every check that was made, with C(name), C(ok) as above, C(words), and C(facts), the signals that it rests on.
+      description: Every check that was made, with C(name), C(ok) as above, C(words), and C(rests_on), the signals that it rests on.
       returned: always
       type: list
       elements: dict
@@ -164,11 +164,11 @@ preflight:
           ok: false
           words: BitLocker would wait at the boot for TPM and PIN. Suspend it for the restart (suspend_bitlocker does), or have somebody
             there and set bitlocker to ignore.
-          facts: [bitlocker_system_volume]
+          rests_on: [bitlocker_system_volume]
         - name: backup
           ok: true
           words: No backup runs (looked for wbengine).
-          facts: [backup_processes]
+          rests_on: [backup_processes]
     suspend_bitlocker:
       description: For how many restarts to suspend BitLocker right before the restart; V(0) where that is not needed, or not wanted.
       returned: always

@@ -107,7 +107,7 @@ def judge(
     problem: Mapping[str, str] | None = None,
     issues: KnownIssues | None = None,
 ) -> dict[str, Any]:
-    """`{ok, go_on, checks: [{name, ok, words, facts}], suspend_bitlocker, why}` for a restart of this host, as plain JSON.
+    """`{ok, go_on, checks: [{name, ok, words, rests_on}], suspend_bitlocker, why}` for a restart of this host, as plain JSON.
 
     `signals` are those of windows_preflight_info, `problem` says why there are none. Known issues, free disk and the pending restart
     are taken from the decision; without one they are not among the checks. A host that could not be asked is never gone on with.
@@ -126,7 +126,8 @@ def judge(
         "ok": ok,
         "go_on": not held and (ok is True or (ok is None and not settings.unknown_stops)),
         "checks": [
-            {"name": check.name, "ok": check.ok, "words": check.words, "facts": list(check.facts)} for check in checks
+            {"name": check.name, "ok": check.ok, "words": check.words, "rests_on": list(check.facts)}
+            for check in checks
         ],
         "suspend_bitlocker": suspend,
         "why": None if ok else " ".join(dict.fromkeys(check.words for check in first if check.ok is ok)),

@@ -36,8 +36,10 @@ HOST_STEPS = (
     "removing",
     "removed",
     "verified_after",
+    "bitlocker_suspending",
     "restarting",
     "restarted",
+    "bitlocker_resumed",
     "undrained",
     "host_finished",
     "slot_released",
@@ -46,6 +48,10 @@ STEPS = ("run_started", *HOST_STEPS, "run_finished")
 RESTART_KEYS = ("consent", "consent_by", "reason", "before", "after", "build", "state")
 # What installations need to be told as one.
 INSTALL_KEYS = {"outcome", "updates", "words", "changed", "started_at", "seconds", "proof"}
+LEFT_SUSPENDED = (
+    "BITLOCKER MAY STILL BE SUSPENDED: this run was about to suspend it, and nothing tells that it is on again. "
+    "Resume it: Resume-BitLocker -MountPoint $env:SystemDrive."
+)
 HIDDEN = "(not recorded)"
 # The word must end the key or a part of it: the service `TokenBroker` is no secret.
 _SECRET = re.compile(
@@ -331,6 +337,10 @@ def _result(name: str, steps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     decision, install = _decision(steps), _install(steps)
     restarted = restarts(steps)
     words = finished.get("words") or (install or {}).get("words") or []
+    words = [words] if isinstance(words, str) else [str(one) for one in words]
+    failed = finished.get("failed")
+    if _left_suspended(steps):
+        words, failed = [*words, LEFT_SUSPENDED], True
     verify = {"before": last.get("verified_before"), "after": last.get("verified_after")}
     return {
         "name": name,
@@ -339,10 +349,16 @@ def _result(name: str, steps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "verify": verify if any(verify.values()) else None,
         "restart": restarted[-1] if restarted else None,
         "outcome": str(finished.get("outcome") or _outcome(steps, decision, install)),
-        "words": [words] if isinstance(words, str) else [str(one) for one in words],
+        "words": words,
         "next_step": finished.get("next_step"),
-        "failed": finished.get("failed"),
+        "failed": failed,
     }
+
+
+def _left_suspended(steps: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether BitLocker was to be suspended and nothing tells that anybody looked afterwards."""
+    told = [one["step"] for one in steps if one["step"] in ("bitlocker_suspending", "bitlocker_resumed")]
+    return bool(told) and told[-1] == "bitlocker_suspending"
 
 
 def _decision(steps: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:

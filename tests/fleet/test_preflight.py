@@ -11,12 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from ansible_collections.rebootless.patching.plugins.plugin_utils import bitlocker
 from conftest import HERE, Run, executors, simfleet
 
 WORLDS = HERE / "worlds-preflight"
 NAMES = sorted(path.stem for path in WORLDS.glob("[!_]*.yml"))
 KEYS = ("changed", "signals", "preflight", "failed", "msg")
 BITLOCKER, BACKUP = "bitlocker_system_volume", "backup_processes"
+PROFILES, BINDING, UEFI = "bitlocker_profiles", "bitlocker_binding", "bitlocker_policy_uefi"
+ASKED = sorted([BACKUP, *bitlocker.NAMES])
 
 # What a host answered: to no question, to a question for processes, and to all, with the judgement.
 Results = list[dict[str, Any]]
@@ -63,7 +67,7 @@ def test_both_executors_say_the_same(all_of: Any, name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_no_trouble_of_a_host_fails_the_module(answers: Any, name: str) -> None:
     assert [(each["changed"], each["failed"] or False) for each in answers[name]] == [(False, False)] * 3
-    assert [sorted(each["signals"]) for each in answers[name]] == [[], [BACKUP], [BACKUP, BITLOCKER]]
+    assert [sorted(each["signals"]) for each in answers[name]] == [[], [BACKUP], ASKED]
 
 
 @pytest.mark.parametrize(
@@ -86,14 +90,12 @@ def test_a_volume_is_read(
     assert answers[name][2]["signals"][BITLOCKER] == {"ok": True, "value": value, "error": None}
 
 
-@pytest.mark.parametrize("name", ["no-bitlocker", "class-missing"])
-def test_without_the_class_there_is_no_bitlocker(answers: Any, name: str) -> None:
-    assert answers[name][2]["signals"][BITLOCKER] == {"ok": True, "value": None, "error": None}
-
-
 @pytest.mark.parametrize(
     ("name", "kind", "hresult"),
     [
+        ("no-bitlocker", "unavailable", 0x8004100E),
+        ("class-missing", "unavailable", 0x80041010),
+        ("command-missing", "unavailable", 0x80131501),
         ("denied", "denied", 0x80041003),
         ("hangs", "timeout", 0x80131505),
         ("other-volume", "failed", 0x80131509),
@@ -105,6 +107,35 @@ def test_what_cannot_be_read_is_an_error(answers: Any, name: str, kind: str, hre
     probe = answers[name][2]["signals"][BITLOCKER]
     assert (probe["ok"], probe["value"], probe["error"]["type"]) == (False, None, kind)
     assert probe["error"]["hresult"] == hresult - 2**32
+
+
+@pytest.mark.parametrize(
+    ("name", "profiles", "binding", "secure_boot"),
+    [
+        ("tpm", [[0, 2, 4, 11]], 0, None),
+        ("tpm-secure-boot", [[7, 11]], 3, {"UEFISecureBootEnabled": 1}),
+        ("pcr7-policy", [[0, 2, 4, 7, 11]], 0, {"UEFISecureBootEnabled": 1}),
+        ("pcr7-policy-binding-untold", [[0, 2, 4, 7, 11]] * 2, None, {"UEFISecureBootEnabled": 1}),
+        ("off", [], 0, None),
+        ("no-tpm", [], 0, None),
+    ],
+)
+def test_what_the_tpm_checks_is_read(
+    answers: Any, name: str, profiles: list[list[int]], binding: int | None, secure_boot: Any
+) -> None:
+    signals = answers[name][2]["signals"]
+    assert (signals[PROFILES]["value"], signals[BINDING]["value"]) == (profiles, binding)
+    assert signals["secure_boot"] == {"ok": True, "value": secure_boot, "error": None}
+
+
+def test_policies_on_what_the_tpm_checks_are_read(answers: Any) -> None:
+    named = answers["pcr7-policy"][2]["signals"]
+    assert named[UEFI]["value"] == {"Enabled": 1, "0": 1, "1": 0, "2": 1, "4": 1, "7": 1, "11": 1}
+    assert named["secure_boot_servicing"]["value"] == {"WindowsUEFICA2023Capable": 1}
+    others = answers["policies-off"][2]["signals"]
+    assert (others["bitlocker_policy_bios"]["value"], others[UEFI]["value"]) == ({"Enabled": 0, "7": 1}, None)
+    assert others["bitlocker_policy_old"]["value"]["Enabled"] == 1
+    assert answers["registry-denied"][2]["signals"][UEFI]["error"]["type"] == "denied"
 
 
 def test_processes_are_found_in_any_case(answers: Any) -> None:
@@ -119,7 +150,20 @@ def test_processes_are_found_in_any_case(answers: Any) -> None:
     ("name", "bitlocker", "backup"),
     [
         ("no-bitlocker", True, True),
-        ("class-missing", True, True),
+        ("class-missing", None, True),
+        ("command-missing", None, True),
+        ("tpm-secure-boot", True, True),
+        ("pcr7-policy", None, True),
+        ("pcr7-policy-binding-untold", None, True),
+        ("policies-off", True, True),
+        ("registry-denied", None, True),
+        ("profile-fails", None, True),
+        ("binding-fails", None, True),
+        ("network-unlock", None, True),
+        ("startup-key", False, True),
+        ("no-tpm", False, True),
+        ("refuses", True, True),
+        ("refuses-to-resume", True, True),
         ("off", True, True),
         ("tpm", True, True),
         ("pin", False, True),
@@ -189,6 +233,7 @@ def test_settings_and_decision_count(ask: Any) -> None:
     done, look = ask({"settings": ignore, "decision": decision})
     done.check()
     assert [(check["name"], check["ok"]) for check in look["preflight"]["checks"]] == [
+        ("known_issues", True),
         ("disk", False),
         ("pending_restart", True),
     ]
@@ -210,3 +255,88 @@ def test_settings_can_be_held_against_what_is_allowed_beforehand(ask: Any) -> No
     assert done.check().counters["hosts"]["pin"]["requests"] == 0
     done, _look = ask({"validate_only": True, "settings": {"unknown": "no"}, "settings_name": "baseline_preflight"})
     assert "baseline_preflight.unknown is 'no'; go_on or stop is expected." in " ".join(done.check(2).output.split())
+
+
+# windows_bitlocker
+
+RUNS = yaml.safe_load((HERE / "playbooks" / "bitlocker.yml").read_text())[0]["vars"]["runs"]
+READ, CHECKED, SUSPENDED, AGAIN, CHECKED_ON, RESUMED, DONE = range(len(RUNS))
+# What a run answered, and what the host was at the end.
+Changed = tuple[list[dict[str, Any]], dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def changed_by(scratch: Path) -> Any:
+    """`changed_by(executor)`: what windows_bitlocker answered and did on every host."""
+
+    def play_all(executor: str) -> dict[str, Changed]:
+        folder = scratch / f"bitlocker-{executor}"
+        folder.mkdir()
+        playbook = str(HERE / "playbooks" / "bitlocker.yml")
+        command = ["ansible-playbook", playbook, "-e", json.dumps({"offers_dest": str(folder)})]
+        options = ("--save-worlds", str(folder / "after"))
+        simfleet(command, folder, worlds=WORLDS, executor=executor, options=options).check()
+        keys = ("changed", "before", "change", "after", "diff", "failed", "msg")
+        return {
+            name: (
+                [{key: each.get(key) for key in keys} for each in json.loads((folder / f"{name}.json").read_text())],
+                yaml.safe_load((folder / "after" / f"{name}.yml").read_text()).get("bitlocker"),
+            )
+            for name in NAMES
+        }
+
+    return cache(play_all)
+
+
+@pytest.fixture(params=executors())
+def changed(request: pytest.FixtureRequest, changed_by: Any) -> dict[str, Changed]:
+    """What windows_bitlocker did on every host with one executor."""
+    found: dict[str, Changed] = changed_by(request.param)
+    return found
+
+
+@pytest.mark.skipif(len(executors()) < 2, reason="there is no PowerShell here")
+@pytest.mark.parametrize("name", NAMES)
+def test_both_executors_suspend_the_same(changed_by: Any, name: str) -> None:
+    assert changed_by("powershell")[name] == changed_by("fast")[name]
+
+
+def test_bitlocker_is_suspended_for_its_restarts_and_resumed(changed: Any) -> None:
+    answers, after = changed["pcr7-policy"]
+    on, off = ({"protection": 1, "suspended_for": None}, {"protection": 0, "suspended_for": 2})
+    states = [(one["changed"], one["before"]["value"], one["after"]["value"]) for one in answers]
+    assert states == [
+        (False, on, on),
+        (True, on, on),
+        (True, on, off),
+        # Off already, so its count stays as it was.
+        (False, off, off),
+        (True, off, off),
+        (True, off, on),
+        (False, on, on),
+    ]
+    assert answers[SUSPENDED]["diff"] == {"before": "protection: on\n", "after": "protection: off\n"}
+    assert after["protection"] == 1
+
+
+def test_what_cannot_be_read_or_is_not_known_is_not_touched(changed: Any) -> None:
+    for name in ("denied", "locked", "other-volume", "no-bitlocker", "class-missing"):
+        assert [one["changed"] for one in changed[name][0]] == [False] * len(RUNS), name
+    assert changed["denied"][0][SUSPENDED]["change"]["ok"] is False
+    assert changed["locked"][1]["protection"] == 2
+
+
+def test_a_refusal_is_an_error_and_nothing_has_changed(changed: Any) -> None:
+    answers, after = changed["refuses"]
+    for at, code in ((SUSPENDED, 0x80310000), (RESUMED, None)):
+        error = answers[at]["change"]["error"]
+        assert (error["hresult"] if error else None) == (code - 2**32 if code else None)
+    assert (answers[SUSPENDED]["changed"], after["protection"]) == (False, 1)
+    answers, after = changed["refuses-to-resume"]
+    assert answers[RESUMED]["change"]["error"]["hresult"] == 0x80310007 - 2**32
+    assert after == {
+        "protection": 0,
+        "protectors": [1],
+        "suspended_for": 2,
+        "fails": {"EnableKeyProtectors": 0x80310007},
+    }

@@ -549,6 +549,77 @@ def test_check_mode_changes_nothing_and_tells_what_it_would_do(tmp_path: Path) -
     assert "a second restart" in " ".join(played.result("pending-blocks")["words"])
 
 
+# What names PCR 7 though Windows cannot bind it, the case of April 2026. The TPM does not open the volume at the next boot.
+PCR7 = {"protection": 1, "protectors": [1, 3], "binding": 0, "asks_at_boot": True}
+SUSPEND = {"baseline_preflight": {"suspend_bitlocker": 1}}
+
+
+def locked(**more: Any) -> World:
+    """A host whose BitLocker asks at the next boot, unless it is suspended; `more` of the volume."""
+    made = world(bitlocker={**PCR7, **more})
+    made["registry"] |= {
+        r"HKLM\SOFTWARE\Policies\Microsoft\FVE\OSPlatformValidation_UEFI": {
+            "Enabled": 1,
+            "0": 1,
+            "4": 1,
+            "7": 1,
+            "11": 1,
+        },
+        r"HKLM\SYSTEM\CurrentControlSet\Control\SecureBoot\State": {"UEFISecureBootEnabled": 1},
+    }
+    return made
+
+
+BITLOCKER = {
+    "stopped": Case("blocked", True, asked=(), log=(), world=locked(), says=f"Known issue of {BASELINE}"),
+    "suspended": well(world=locked(), variables=SUSPEND),
+    "resumed-by-us": well(world=locked(stays_suspended=True), variables=SUSPEND),
+    "not-resumed": Case(
+        "failed",
+        True,
+        WAITS,
+        1,
+        world=locked(stays_suspended=True, fails={"EnableKeyProtectors": 0x80310007}),
+        says="BITLOCKER IS STILL SUSPENDED (failed (0x80310007))",
+        variables=SUSPEND,
+    ),
+    "not-suspended": Case(
+        "failed",
+        True,
+        WAITS,
+        world=locked(fails={"DisableKeyProtectors": 0x80310000}),
+        says="could not be suspended (failed (0x80310000)), so the host is not restarted",
+        variables=SUSPEND,
+    ),
+    "not-restarted": Case(
+        "failed", True, WAITS, 0, (False,), world={**locked(), "reboot": {"refuses": True}}, variables=SUSPEND
+    ),
+}
+
+
+def test_bitlocker_is_suspended_for_the_restart_and_seen_to_be_on_again(tmp_path: Path) -> None:
+    """Recorded before it is done; resumed whatever became of the restart; a host on which it is not on again has failed."""
+    played = play(tmp_path, BITLOCKER)
+    for name, case in BITLOCKER.items():
+        assert_ends_as_stated(name, case, played)
+    protection = {name: played.worlds[name]["bitlocker"]["protection"] for name in BITLOCKER}
+    assert protection == {**dict.fromkeys(BITLOCKER, 1), "not-resumed": 0}
+    told = ["bitlocker_suspending", "restarting", "restarted", "bitlocker_resumed"]
+    around = {name: [step for step in played.steps(name) if step in told] for name in BITLOCKER}
+    assert around == {
+        "stopped": [],
+        "suspended": told,
+        "resumed-by-us": told,
+        "not-resumed": told,
+        "not-suspended": [told[0], told[3]],
+        "not-restarted": [told[0], told[1], told[3]],
+    }
+    resumed = {one["host"]: one["data"] for one in played.entries if one["step"] == "bitlocker_resumed"}
+    assert [resumed[name]["ok"] for name in ("suspended", "resumed-by-us", "not-resumed")] == [True, True, False]
+    assert "by Windows itself" in resumed["suspended"]["words"]
+    assert "because it was resumed" in resumed["resumed-by-us"]["words"]
+
+
 @pytest.mark.skipif("powershell" not in executors(), reason="no pwsh 7.5 or newer: the cases run on the fast executor")
 def test_with_powershell_executed(tmp_path: Path) -> None:
     cases = {name: CASES[name] for name in WITH_POWERSHELL}

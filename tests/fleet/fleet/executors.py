@@ -21,6 +21,7 @@ OFFERS = OWN + "windows_offers_info"
 DRAIN = OWN + "windows_drain"
 PREFLIGHT = OWN + "windows_preflight_info"
 PACKAGES = OWN + "windows_packages"
+BITLOCKER = OWN + "windows_bitlocker"
 LISTS = ("gather_subset", "services", "processes")
 
 
@@ -42,8 +43,8 @@ class Fast:
 
     async def run(self, host: Host, run: Payload, script: str, stdin: bytes, timeout: float) -> model.Answer:
         """The module's JSON result."""
-        if run.name not in (SIGNALS, OFFERS, DRAIN, PREFLIGHT, PACKAGES):
-            known = f"{SIGNALS}, {OFFERS}, {DRAIN}, {PREFLIGHT} and {PACKAGES}"
+        if run.name not in (SIGNALS, OFFERS, DRAIN, PREFLIGHT, PACKAGES, BITLOCKER):
+            known = f"{SIGNALS}, {OFFERS}, {DRAIN}, {PREFLIGHT}, {PACKAGES} and {BITLOCKER}"
             said = f"{run.name}: the fast executor only answers {known}; use --executor powershell."
             return model.module_result(run, {"failed": True, "changed": False, "msg": said})
         check_mode = bool(run.arguments.get("_ansible_check_mode"))
@@ -65,6 +66,12 @@ class Fast:
                 result = servicing.run()
                 if servicing.removed:
                     host.remove_package(servicing.removed)
+                return model.module_result(run, result)
+            if run.name == BITLOCKER:
+                protection = fast_preflight.Module(fast_preflight.shown(world), arguments, check_mode)
+                result = protection.run()
+                for to, count in protection.changes:
+                    fast_preflight.change(host.state, to, count)
                 return model.module_result(run, result)
             if run.name == OFFERS:
                 signals = fast_offers.signals(world, arguments, check_mode)
@@ -96,6 +103,8 @@ class PowerShell:
                 world = {**fast_drain.shown(world), "changes": str(told)}
             if run.name == PREFLIGHT:
                 world = fast_preflight.shown(world)
+            if run.name == BITLOCKER:
+                world = {**fast_preflight.shown(world), "changes": str(told)}
             if run.name == PACKAGES:
                 world = {**fast_packages.shown(world), "changes": str(told)}
             try:
@@ -104,8 +113,8 @@ class PowerShell:
                 return 1, b"", f"simfleet: {run.name} took longer than {timeout:.0f} s\r\n".encode()
             finally:
                 if told.exists():
-                    take_in = fast_packages.take_in if run.name == PACKAGES else fast_drain.take_in
-                    take_in(host, told.read_text(encoding="utf-8"))
+                    take_in = {PACKAGES: fast_packages.take_in, BITLOCKER: fast_preflight.take_in}
+                    take_in.get(run.name, fast_drain.take_in)(host, told.read_text(encoding="utf-8"))
         if run.name == OFFERS:
             fast_offers.searched(host.state)
         return code, out, err

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from . import fast_packages
+from . import fast_packages, fast_preflight
 from .faults import HostFaults
 from .worlds import KINDS, merge
 
@@ -218,6 +218,8 @@ class Host:
             self.fail(fault.kind)
         self.counters.restarts += 1
         kinds = {fault.kind for fault in faults}
+        if fast_preflight.asks(self.state):
+            kinds.add("never_back")
         self.down("never_back" if "never_back" in kinds else "restart")
         self._end_processes()
         if "never_back" in kinds:
@@ -258,6 +260,7 @@ class Host:
         if "busy" in self.agent:
             self.agent["busy"] = False
         self._complete_packages()
+        fast_preflight.boot(self.state)
         self._waiting, self._offered = [], []
         self._will_boot = False
         self._servicing = True

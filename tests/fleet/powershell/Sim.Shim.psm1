@@ -135,6 +135,7 @@ function Get-CimInstance {
             if ($Filter -notmatch "^\s*(\w+)\s*=\s*'([^']*)'\s*$") { throw "The fake Get-CimInstance does not know the filter $Filter." }
             if ($instance.($Matches[1]) -ne $Matches[2]) { continue }
         }
+        if ($ClassName -eq 'Win32_EncryptableVolume') { Update-FakeVolume -Volume $instance }
         $instance
     }
 }

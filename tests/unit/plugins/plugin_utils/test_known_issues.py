@@ -139,7 +139,7 @@ def test_a_host_with_every_condition_is_stopped_with_what_is_known_and_whence() 
     assert (made["go_on"], check["ok"]) == (False, False)
     issue = SHIPPED.of([APRIL])[0]
     assert check["words"] == f"Known issue of {APRIL}: {issue.message} {issue.fix} Source: {issue.source}."
-    assert {UEFI, "bitlocker_binding", "secure_boot_servicing", "bitlocker_system_volume"} <= set(check["facts"])
+    assert {UEFI, "bitlocker_binding", "secure_boot_servicing", "bitlocker_system_volume"} <= set(check["rests_on"])
 
 
 @pytest.mark.parametrize("name", ["bitlocker_binding", "secure_boot_servicing", "bitlocker_system_volume"])
@@ -149,7 +149,7 @@ def test_what_is_not_read_does_not_rule_it_out(name: str) -> None:
     assert (made["go_on"], check["ok"]) == (False, None)
     assert "It is not ruled out for this host. Not known: " in check["words"]
     assert "(timed out)" in check["words"]
-    assert name in check["facts"]
+    assert name in check["rests_on"]
 
 
 @pytest.mark.parametrize(

@@ -191,7 +191,7 @@ def test_bitlocker(signals: dict[str, Any], ok: bool | None, words: str) -> None
     verdict = judge(signals, BITLOCKER)
     [check] = verdict.pop("checks")
     assert (check["name"], check["ok"], check["words"]) == ("bitlocker", ok, words)
-    assert check["facts"][0] == "bitlocker_system_volume"
+    assert check["rests_on"][0] == "bitlocker_system_volume"
     assert verdict == {"ok": ok, "go_on": ok is not False, "suspend_bitlocker": 0, "why": None if ok else words}
 
 
@@ -260,7 +260,7 @@ def test_a_suspension_must_outlast_the_restarts_ahead() -> None:
 )
 def test_backups(probe: dict[str, Any], ok: bool | None, words: str) -> None:
     verdict = judge({"backup_processes": probe}, BACKUP)
-    assert verdict["checks"] == [{"name": "backup", "ok": ok, "words": words, "facts": ["backup_processes"]}]
+    assert verdict["checks"] == [{"name": "backup", "ok": ok, "words": words, "rests_on": ["backup_processes"]}]
     assert (verdict["ok"], verdict["why"]) == (ok, None if ok else words)
 
 

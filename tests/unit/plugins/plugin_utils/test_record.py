@@ -83,8 +83,10 @@ def test_steps_in_their_order() -> None:
         "removing",
         "removed",
         "verified_after",
+        "bitlocker_suspending",
         "restarting",
         "restarted",
+        "bitlocker_resumed",
         "undrained",
         "host_finished",
         "slot_released",
@@ -549,6 +551,24 @@ def test_restart_whose_end_is_not_recorded_is_not_said_to_be_done() -> None:
     twice = result(("restarting", {}), ("restarted", {"after": "x"}), ("restarting", {"reason": "again"}))["restart"]
     assert (twice["done"], twice["reason"], twice["after"]) == (None, "again", None)
     assert result(("restarted", {"done": False, "consent": False}))["restart"]["done"] is False
+
+
+@pytest.mark.parametrize(
+    ("steps", "left"),
+    [
+        ([], False),
+        (["bitlocker_suspending", "restarting"], True),
+        (["bitlocker_suspending", "restarting", "restarted", "bitlocker_resumed"], False),
+        (["bitlocker_suspending", "bitlocker_resumed", "bitlocker_suspending"], True),
+    ],
+)
+def test_bitlocker_that_nobody_has_seen_on_again_is_told(steps: list[str], left: bool) -> None:
+    """A run that was killed between the two leaves a host that somebody must look at."""
+    ends: list[tuple[str, dict[str, Any]]] = [
+        ("host_finished", {"outcome": "restarted", "words": ["Done."], "failed": False})
+    ]
+    found = result(*((step, {}) for step in steps), *ends)
+    assert (record.LEFT_SUSPENDED in found["words"], found["failed"]) == (left, left)
 
 
 def test_verified_once_is_verified() -> None:
