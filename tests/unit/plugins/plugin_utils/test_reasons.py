@@ -11,13 +11,17 @@ import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.rebootless.patching.plugins.plugin_utils import reasons, restart_risks
+from ansible_collections.rebootless.patching.plugins.plugin_utils import reasons, restart_risks, signals
 from ansible_collections.rebootless.patching.plugins.plugin_utils.reasons import REASONS
+from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import Signals
+from realistic import failed, kbs, ok
+from realistic import signals as quiet_host
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[4] / "tools"))
 
 import make_reasons
 
+ANSWERS = (None, failed(), ok(None), ok("x"), ok([]), ok([*kbs("KB5000001"), {}]))
 CORE = Path(reasons.__file__).parent
 DOCS = (Path(__file__).resolve().parents[4] / "docs" / "reasons.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^### `(\w+)`\n(.*?)(?=^##|\Z)", DOCS, re.M | re.S))
@@ -98,6 +102,24 @@ def test_reason_is_complete(code: str) -> None:
     assert filled["code"] == code
     assert filled["severity"] == kind.severity
     assert filled["message"].count("{") == filled["message"].count("{x}")
+
+
+def test_every_cause_has_its_advice() -> None:
+    """Those of `Signals.cause` and `Signals.kbs_cause`, and no other."""
+    found = {
+        *(Signals({"hotfixes": answer}).kbs_cause() for answer in ANSWERS),
+        *(Signals({"hotfixes": failed(kind)}).kbs_cause() for kind in signals.CAUSES),
+        Signals({}).kbs_cause(),
+    }
+    assert found == set(reasons.ADVICE)
+    assert reasons.advice(["timed out", "odd", "failed", "timed out"]) == (
+        f"A{reasons.ADVICE['timed out'][1:]}; {reasons.ADVICE['failed']}"
+    )
+
+
+@pytest.mark.parametrize("code", REASONS)
+def test_reason_rests_on_probes_that_are_collected(code: str) -> None:
+    assert set(REASONS[code].rests_on) <= set(quiet_host())
 
 
 def test_severity_can_be_raised() -> None:
