@@ -10,7 +10,7 @@ facts/windows-hotpatch.md sections 1, 2, 4 and 5; the codes of all reasons: reas
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
@@ -415,47 +415,55 @@ def _position(
     """On the track, off it, or behind, by the build's row in the release table."""
     product, row = verdict.rows_of, place.row
     newer = [one for one in releases.baselines(product, now) if revision(one.build) > revision(build)]
+    if row is None:
+        _without_row(verdict, signals, releases, place, build, newer)
+        return
+    hotpatch_months, other_months = releases.unknown_months(product, now, newer[-1].date if newer else row.date)
+    if not row.keeps_track:
+        _off_track(verdict, releases, row, newer, now, enrolled)
+    elif newer:
+        verdict.settle("behind", "baseline_missing", kb=newer[-1].kb, date=newer[-1].date)
+    elif other_months:
+        code, words = _unread_month(releases, product, other_months[0], "may have been a baseline")
+        verdict.settle("unknown", code, **words)
+        return
+    _warn_of_months(verdict, releases, hotpatch_months, other_months)
+    if verdict.state is None:
+        _next_hotpatch(verdict, releases, build, hotpatch_months, now)
+
+
+def _without_row(
+    verdict: Verdict, signals: Signals, releases: ReleaseTable, place: Place, build: str, newer: list[Release]
+) -> None:
+    """The table does not have the build, or nobody can tell which of its updates this is."""
     if place.ambiguous:
         kbs = " and ".join(sorted(shared.kb for shared in place.rows))
-        cause = signals.kbs_cause()
-        why = (
-            f"the list of installed KBs was not read in full ({cause})"
-            if cause
-            else "no installed KB tells which it is"
-        )
-        fix = f"For the list, {advice([cause], sentence=False)}" if cause else "Settle it by the host's update history"
-        verdict.settle("unknown", "build_ambiguous", build=build, kbs=kbs, why=why, step=fix)
+        why, step = "no installed KB tells which it is", "Settle it by the host's update history"
+        if cause := signals.kbs_cause():
+            why = f"the list of installed KBs was not read in full ({cause})"
+            step = f"For the list, {advice([cause], sentence=False)}"
+        verdict.settle("unknown", "build_ambiguous", build=build, kbs=kbs, why=why, step=step)
         return
-    if row is None:
-        step = "Bring the release table up to date"
-        if newer:
-            step = f"Install the baseline {newer[-1].kb} of {newer[-1].date} and restart once"
-        verdict.settle("unknown", "build_not_in_table", build=build, hint=_hint(releases, product, build), step=step)
-        return
-    unread = releases.unknown_months(product, now, newer[-1].date if newer else row.date)
-    if not row.keeps_track or newer:
-        if row.keeps_track:
-            verdict.settle("behind", "baseline_missing", kb=newer[-1].kb, date=newer[-1].date)
-        else:
-            _off_track(verdict, releases, row, newer, now, enrolled)
-        _say_unread(verdict, releases, *unread)
-        return
-    hotpatch_months, other_months = unread
-    missed = [*hotpatch_months, *other_months]
+    step = "Bring the release table up to date"
+    if newer:
+        step = f"Install the baseline {newer[-1].kb} of {newer[-1].date} and restart once"
+    hint = _hint(releases, verdict.rows_of, build)
+    verdict.settle("unknown", "build_not_in_table", build=build, hint=hint, step=step)
+
+
+def _next_hotpatch(
+    verdict: Verdict, releases: ReleaseTable, build: str, unread: Collection[date], now: datetime
+) -> None:
+    """Advise the newest hotpatch that the host can take."""
     later = [
         one
-        for one in releases.of(product, now)
+        for one in releases.of(verdict.rows_of, now)
         if one.type in NO_RESTART
         and revision(one.build) > revision(build)
         # Behind a month that nobody knows it may need a baseline that the host lacks.
-        and all(one.date < day for day in missed)
+        and all(one.date < day for day in unread)
     ]
-    if other_months:
-        code, words = _unread_month(releases, product, other_months[0], "may have been a baseline")
-        verdict.settle("unknown", code, **words)
-    else:
-        _say_unread(verdict, releases, hotpatch_months, [])
-    if later and verdict.state is None:
+    if later:
         verdict.say("hotpatch_waiting", kb=later[-1].kb, date=later[-1].date)
 
 
@@ -465,7 +473,7 @@ def _unread_month(releases: ReleaseTable, product: str, day: date, what: str) ->
     return code, {"date": day, "what": f", which {what}"}
 
 
-def _say_unread(
+def _warn_of_months(
     verdict: Verdict, releases: ReleaseTable, hotpatch_months: list[date], other_months: list[date]
 ) -> None:
     """Warn of the first month that the table lacks."""
