@@ -88,7 +88,7 @@ def _adapter(item: object, where: str) -> Adapter:
         raise DrainError(f"{where}: this is no mapping; give type and what belongs to it.")
     kind = item.get("type")
     if kind not in TYPES:
-        raise DrainError(f"{where}.type: {kind!r} is not allowed; give {', '.join(TYPES)}.")
+        raise DrainError(f"{where}.type: {verify.told(kind, TYPES)} is not allowed; give {', '.join(TYPES)}.")
     return _LOAD[kind](item, where)
 
 
@@ -139,7 +139,7 @@ def _request(value: object, where: str) -> Request:
     given = _mapping(value, where, keys)
     method = given.get("method", "POST")
     if method not in METHODS:
-        raise DrainError(f"{where}.method: {method!r} is not allowed; give {', '.join(METHODS)}.")
+        raise DrainError(f"{where}.method: {verify.told(method, METHODS)} is not allowed; give {', '.join(METHODS)}.")
     body = given.get("body")
     plain = body is None or isinstance(body, str)
     if not plain and not isinstance(body, Mapping | list):
@@ -167,12 +167,12 @@ def _mapping(value: object, where: str, allowed: Sequence[str]) -> Mapping[str, 
 def _keys(item: Mapping[str, Any], where: str, allowed: Sequence[str]) -> None:
     for key in item:
         if key not in allowed:
-            raise DrainError(f"{where}: the key {key!r} is not known; known are {', '.join(allowed)}.")
+            raise DrainError(verify.key_error(where, key, allowed))
 
 
 def _text(value: object, where: str, what: str) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise DrainError(f"{where}: {value!r} is not allowed; give {what}.")
+        raise DrainError(f"{where}: {verify.told(value)} is not allowed; give {what}.")
     return value
 
 

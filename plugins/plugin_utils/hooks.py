@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
+from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import shown
+from ansible_collections.rebootless.patching.plugins.plugin_utils.verify import told
 
 PHASES = (
     "before_preflight",
@@ -31,6 +33,7 @@ KEYWORDS = ("run_once", "any_errors_fatal", "max_fail_percentage")
 ACTIONS = ("action", "local_action")
 BUILTIN = ("", "ansible.builtin.", "ansible.legacy.")
 ENDS = ("end_host", "end_play", "end_batch")
+LARGEST, MOST = 1_000_000, 20_000
 PARTS = ("block", "rescue", "always")
 
 
@@ -52,29 +55,48 @@ _Loader.add_multi_constructor("!", _plain)
 def phase_problems(hooks: object, where: str) -> list[str]:
     """What is wrong with the mapping of phases to files, in sentences; the files are not looked at."""
     if not isinstance(hooks, Mapping):
-        return [f"{where}: {hooks!r} is no mapping; give phases with lists of task files."]
+        return [f"{where}: {told(hooks)} is no mapping; give phases with lists of task files."]
     said = []
     for phase, files in hooks.items():
         if phase not in PHASES:
-            said.append(f"{where}.{phase}: there is no such phase; it is one of {', '.join(PHASES)}.")
+            said.append(f"{where}.{shown(phase, 40)}: there is no such phase; it is one of {', '.join(PHASES)}.")
         elif not isinstance(files, list) or not all(isinstance(one, str) and one.strip() for one in files):
-            said.append(f"{where}.{phase}: {files!r} is no list of task files.")
+            said.append(f"{where}.{phase}: {told(files)} is no list of task files.")
     return said
 
 
 def file_problems(text: str, name: str) -> list[str]:
     """What is wrong with the content of a task file, each in a sentence that names file and task."""
+    if len(text) > LARGEST:
+        return [f"{name}: it has more than {LARGEST} characters."]
     try:
-        found = yaml.load(text, _Loader)
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        # Each alias stands for all that it names, and what names itself has no end.
+        if node is not None and _values(node, {}) > MOST:
+            return [f"{name}: it holds more than {MOST} values, or names itself."]
+        found = None if node is None else loader.construct_document(node)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f" line {mark.line + 1}" if mark else ""
         return [f"{name}{place}: it is not YAML."]
+    except RecursionError:
+        return [f"{name}: it is nested too deep."]
     if found is None:
         return []
     if not isinstance(found, list):
         return [f"{name}: it is no list of tasks."]
     return [f"{name}: {said}" for said in _tasks(found, "task")]
+
+
+def _values(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many values a node stands for, with those of its aliases; more than MOST when it holds itself."""
+    if id(node) not in known:
+        known[id(node)] = MOST + 1
+        parts = node.value if isinstance(node, yaml.CollectionNode) else []
+        inner = (one for part in parts for one in (part if isinstance(part, tuple) else (part,)))
+        known[id(node)] = 1 + sum(_values(one, known) for one in inner)
+    return known[id(node)]
 
 
 def _tasks(found: list[Any], where: str) -> Iterator[str]:
@@ -84,7 +106,7 @@ def _tasks(found: list[Any], where: str) -> Iterator[str]:
             yield f"{at} is no task."
             continue
         if task.get("name"):
-            at = f"{at} ({task['name']})"
+            at = f"{at} ({shown(task['name'], 80)})"
         yield from (f"{at} uses {word}, which concerns more than one host." for word in _beyond(task))
         for part in PARTS:
             inner = task.get(part)

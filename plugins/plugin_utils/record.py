@@ -53,13 +53,16 @@ LEFT_SUSPENDED = (
     "Resume it: Resume-BitLocker -MountPoint $env:SystemDrive."
 )
 HIDDEN = "(not recorded)"
-# The word must end the key or a part of it: the service `TokenBroker` is no secret.
+# The word must end the key or a part of it: the service `TokenBroker` is no secret. The short ones must begin it too.
 _SECRET = re.compile(
-    r"passw(or)?d|passphrase"
-    r"|(pwd|token|secret|credential|authorization|cookie|(api|access|account|private|shared|secret)[_-]?key)s?\d*"
+    r"passw(or)?d|passphrase|connection[_-]?string"
+    r"|((?<![a-z])(pass|auth|bearer|sas|pin)"
+    r"|pwd|token|secret|credential|authorization|cookie|(api|access|account|private|shared|secret)[_-]?key)s?\d*"
     r"(value|text)?([\W_]|$)",
     re.IGNORECASE,
 )
+# Whatever a header's name: its value is for one server alone.
+_HEADERS = re.compile(r"(^|[\W_])headers?$", re.IGNORECASE)
 _KINDS: dict[str, tuple[type, ...]] = {
     "run": (str,),
     "at": (str,),
@@ -98,7 +101,8 @@ def plain(value: object, key: str = "") -> Any:
     if _SECRET.search(key):
         return HIDDEN
     if isinstance(value, Mapping):
-        return {str(name): plain(item, str(name)) for name, item in value.items()}
+        hidden = _HEADERS.search(key) is not None
+        return {str(name): HIDDEN if hidden else plain(item, str(name)) for name, item in value.items()}
     if isinstance(value, str):
         return str(value)
     if isinstance(value, int):

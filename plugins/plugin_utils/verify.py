@@ -8,6 +8,7 @@ A look is kept as a snapshot, `{schema: 1, problem, services, checks}`: plain JS
 
 from __future__ import annotations
 
+import difflib
 import fnmatch
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -62,8 +63,18 @@ SELF_STOPPING = (
     "wuauserv",
 )
 
-UNREADABLE = re.compile(r"Failed to open service '(.+?)' to get more info")
+# What win_service_info says of a service that it cannot open, before and behind its name of at most 256 characters.
+UNREADABLE = ("Failed to open service '", "' to get more info")
+LONGEST_NAME = 256
+# More than any host has: what is longer is no answer.
+MOST_SERVICES = 5000
 CREDENTIALS = re.compile(r"(?<=//)[^/?#]*@")
+# A query may hold a key or a token.
+QUERY = re.compile(r"(https?://[^\s?#'\"]*)[?#]([^\s'\"]*)", re.IGNORECASE)
+WORD = re.compile(r"[A-Za-z_.-]{1,30}")
+# What a wrong value may be told as it is, because nobody has such a password: a number, with a unit perhaps, and a short word.
+TELLING = re.compile(r"-*[0-9]{1,12}([.,][0-9]{1,9})? ?[a-z%]{0,7}|[a-z]{0,5}", re.IGNORECASE)
+SITE = re.compile(r"[a-z][a-z0-9+.-]{1,9}://[a-z0-9.:-]{1,100}", re.IGNORECASE)
 SPACE = re.compile(r"[\s\x00-\x1f\x7f]")
 DIGITS = re.compile(r"-?[0-9]{1,9}")
 
@@ -102,7 +113,7 @@ class Url(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What the check is called: the URL without a password."""
+        """What the check is called: the URL without what may be a secret."""
         return masked(self.url)
 
 
@@ -138,11 +149,36 @@ def check(kind: str, name: str, ok: bool | None, detail: object) -> Check:
 
 
 def masked(url: str) -> str:
-    """A URL without user and password."""
-    return CREDENTIALS.sub("***@", url)
+    """A URL, or a text with some in it, without user, password and query."""
+    return QUERY.sub(lambda found: f"{found[1]}?{_hidden(found[2])}", CREDENTIALS.sub("***@", url))
+
+
+def _hidden(query: str) -> str:
+    """A query with the names of its parameters alone, which tell two URLs apart."""
+    names = (part.partition("=") for part in re.split(r"[&;#]", query))
+    return "&".join(f"{name}=***" if is_one and WORD.fullmatch(name) else "***" for name, is_one, _value in names)
 
 
 # Input
+
+
+def told(value: object, allowed: Iterable[str] = ()) -> str:
+    """A wrong value for an error: itself where it cannot hold a secret or is nearly one of the allowed, else what kind it is."""
+    if value is None or isinstance(value, bool | int | float):
+        return shown(repr(value), 40)
+    if isinstance(value, str):
+        close = difflib.get_close_matches(value.lower(), [one.lower() for one in allowed], 1, 0.7)
+        return (
+            repr(value) if close or TELLING.fullmatch(value.strip()) else f"a text of {_count(len(value), 'character')}"
+        )
+    kinds = ((Mapping, "a mapping"), (Sequence, "a list"))
+    return next((words for kind, words in kinds if isinstance(value, kind)), type(value).__name__)
+
+
+def key_error(where: str, key: object, allowed: Iterable[str]) -> str:
+    """The sentence on a key that nobody knows."""
+    name = f"the key {key!r}" if isinstance(key, str) and WORD.fullmatch(key) else "one of its keys"
+    return f"{where}: {name} is not known; known are {', '.join(allowed)}."
 
 
 def whole(value: object, where: str, least: int, most: int) -> int:
@@ -153,19 +189,19 @@ def whole(value: object, where: str, least: int, most: int) -> int:
     if isinstance(value, str) and DIGITS.fullmatch(value):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise VerifyError(f"{where}: {value!r} is not allowed; give a whole number from {least} to {most}.")
+        raise VerifyError(f"{where}: {told(value)} is not allowed; give a whole number from {least} to {most}.")
     return value
 
 
 def _flag(value: object, where: str) -> bool:
     if not isinstance(value, bool):
-        raise VerifyError(f"{where}: {value!r} is not allowed; give true or false.")
+        raise VerifyError(f"{where}: {told(value)} is not allowed; give true or false.")
     return value
 
 
 def _text(value: object, where: str, what: str) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise VerifyError(f"{where}: {value!r} is not allowed; give {what}.")
+        raise VerifyError(f"{where}: {told(value)} is not allowed; give {what}.")
     return value
 
 
@@ -174,7 +210,7 @@ def _items(options: Mapping[str, Any], option: str) -> Iterable[tuple[str, objec
     if value is None:
         return ()
     if isinstance(value, str | bytes) or not isinstance(value, Sequence):
-        raise VerifyError(f"{option}: {value!r} is not allowed; give a list.")
+        raise VerifyError(f"{option}: {told(value)} is not allowed; give a list.")
     return [(f"{option}[{place}]", item) for place, item in enumerate(value)]
 
 
@@ -200,7 +236,7 @@ def _keys(item: object, where: str, short: str, allowed: tuple[str, ...]) -> Map
         return {short: item}
     for key in item:
         if key not in allowed:
-            raise VerifyError(f"{where}: the key {key!r} is not known; known are {', '.join(allowed)}.")
+            raise VerifyError(key_error(where, key, allowed))
     if short not in item:
         raise VerifyError(f"{where}: the key {short} is missing; known are {', '.join(allowed)}.")
     return item
@@ -210,9 +246,9 @@ def _port(item: object, where: str) -> Port:
     given = _keys(item, where, "port", ("port", "host", "from", "timeout"))
     host, source = given.get("host"), given.get("from", "controller")
     if host is not None and (not isinstance(host, str) or not host or SPACE.search(host)):
-        raise VerifyError(f"{where}.host: {host!r} is not allowed; give a host name or an address.")
+        raise VerifyError(f"{where}.host: {told(host)} is not allowed; give a host name or an address.")
     if source not in SOURCES:
-        raise VerifyError(f"{where}.from: {source!r} is not allowed; give {' or '.join(SOURCES)}.")
+        raise VerifyError(f"{where}.from: {told(source, SOURCES)} is not allowed; give {' or '.join(SOURCES)}.")
     return Port(
         port=whole(given["port"], f"{where}.port", 1, 65535),
         host=host,
@@ -237,14 +273,16 @@ def _url(item: object, where: str) -> Url:
 def _address(value: object, where: str) -> str:
     said = "is not allowed; give a URL as https://host/path."
     if not isinstance(value, str):
-        raise VerifyError(f"{where}: {value!r} {said}")
+        raise VerifyError(f"{where}: {told(value)} {said}")
     try:
         parts = urlsplit(value)
         good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         good = False
     if not good or SPACE.search(value):
-        raise VerifyError(f"{where}: {masked(value)!r} {said}")
+        site = SITE.match(value)
+        # Before an @ stands a password.
+        raise VerifyError(f"{where}: {f'{site[0]}...' if site and '@' not in value else told(value)} {said}")
     return value
 
 
@@ -264,7 +302,7 @@ def _headers(value: object, where: str) -> Mapping[str, str]:
     for name, content in value.items():
         if not isinstance(name, str) or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
             raise VerifyError(
-                f"{where}: the name {name!r} is not allowed; give the name of a header, as Authorization."
+                f"{where}: the name of one header is not allowed; give the name of a header, as Authorization."
             )
         if not isinstance(content, str) or not content.isascii() or not content.isprintable():
             raise VerifyError(f"{where}.{name}: its value is not allowed; give printable ASCII text on one line.")
@@ -283,6 +321,8 @@ def services(answer: object) -> dict[str, dict[str, Any]] | None:
     entries = answer.get("services") if isinstance(answer, Mapping) else None
     if not isinstance(answer, Mapping) or not isinstance(entries, Sequence) or isinstance(entries, str):
         return None
+    if len(entries) > MOST_SERVICES:
+        return None
     found: dict[str, dict[str, Any]] = {}
     for entry in entries:
         if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
@@ -294,10 +334,19 @@ def services(answer: object) -> dict[str, dict[str, Any]] | None:
             "exit_code": entry["win32_exit_code"] if isinstance(entry.get("win32_exit_code"), int) else 0,
         }
     # The module leaves out what it cannot open: such a service is there, but nobody knows how it does.
-    for warning in answer.get("warnings") or ():
-        for name in UNREADABLE.findall(str(warning)):
-            found.setdefault(name, {"state": None, "start": None, "alone": False, "exit_code": 0})
+    for name in _unreadable(answer.get("warnings")):
+        found.setdefault(name, {"state": None, "start": None, "alone": False, "exit_code": 0})
     return found
+
+
+def _unreadable(warnings: object) -> Iterable[str]:
+    """The services that the warnings name."""
+    before, behind = UNREADABLE
+    for warning in warnings if isinstance(warnings, Sequence) and not isinstance(warnings, str) else ():
+        for part in str(warning).split(before)[1:]:
+            name, ended, _rest = part[: LONGEST_NAME + len(behind)].partition(behind)
+            if ended and name:
+                yield name
 
 
 def task_check(entry: Mapping[str, Any]) -> Check:
@@ -333,7 +382,8 @@ def snapshot(
     reached = not problem or problem["kind"] == "failed"
     checks = [check("host", host, True if reached else None, "answers" if reached else said)]
     why = None if found is not None else said
-    checks += [_service(name, found, why) for name in wanted.services]
+    folded = _folded(found)
+    checks += [_service(name, folded, why) for name in wanted.services]
     if not reached:
         # Whether a task failed by itself or with the host is not known then.
         asked = [{**one, "ok": None} if one["kind"] == "task" and not one["ok"] else one for one in asked]
@@ -358,17 +408,16 @@ def known(value: object, where: str = "before") -> dict[str, Any] | None:
     return dict(value)
 
 
-def _find(found: Services, name: str) -> Mapping[str, Any] | None:
-    """A service by its name, whatever its capitals."""
-    folded = name.casefold()
-    return next((service for key, service in found.items() if key.casefold() == folded), None)
+def _folded(found: Services | None) -> Services | None:
+    """The services by name in small letters: Windows knows no capitals in them. Of two alike the first counts."""
+    return None if found is None else {name.casefold(): one for name, one in reversed(list(found.items()))}
 
 
 def _service(name: str, found: Services | None, why: object) -> Check:
-    """Whether a service runs."""
+    """Whether a service runs; `found` by name in small letters."""
     if found is None:
         return check("service", name, None, f"services cannot be read: {why}")
-    service = _find(found, name)
+    service = found.get(name.casefold())
     if service is None:
         return check("service", name, False, "does not exist")
     state = service["state"]
@@ -417,9 +466,9 @@ def _ran_before(wanted: Wanted, before: Mapping[str, Any], after: Mapping[str, A
     if before["services"] is None:
         said = f"not known, their states before could not be read: {before['problem']}"
         return [check("service", "those that ran before", None, said)]
-    checks = []
+    checks, now = [], _folded(after["services"])
     for name in _must_run_again(wanted, before["services"]):
-        one = _service(name, after["services"], after["problem"])
+        one = _service(name, now, after["problem"])
         if one["ok"] is False:
             one["detail"] += ", ran before"
         checks.append(one)
@@ -454,13 +503,14 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any], ignored: Iterab
         for was in [earlier.get((one["kind"], one["name"]), one["ok"])]
         if one["kind"] != "service" and was is not one["ok"]
     ]
-    if before["services"] is None or after["services"] is None:
+    then_by_name, now_by_name = _folded(before["services"]), _folded(after["services"])
+    if then_by_name is None or now_by_name is None:
         return changes
     listed = {one["name"].casefold() for look in (before, after) for one in look["checks"] if one["kind"] == "service"}
     names = {name.casefold(): name for name in (*before["services"], *after["services"])}
     patterns = (*SELF_STOPPING, *ignored)
     for folded, name in sorted(names.items()):
-        was, now = _find(before["services"], name), _find(after["services"], name)
+        was, now = then_by_name.get(folded), now_by_name.get(folded)
         of_interest = folded in listed or (_automatic(was, now) and not _matches(name, patterns))
         if of_interest and _state(was) != _state(now):
             changes.append({"kind": "service", "name": name, "before": _state(was), "after": _state(now)})

@@ -153,7 +153,7 @@ def test_everything_given() -> None:
         ),
         (
             [{**BALANCER, "restore": {"url": "urls[0]"}}],
-            "x_adapters[0].restore.url: 'urls[0]' is not allowed; give a URL as https://host/path.",
+            "x_adapters[0].restore.url: a text of 7 characters is not allowed; give a URL as https://host/path.",
         ),
         (
             [{**BALANCER, "drain": {**DRAIN, "headers": {"A": f"{SECRET}\n"}}}],

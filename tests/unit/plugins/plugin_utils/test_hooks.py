@@ -89,11 +89,56 @@ def test_the_phases() -> None:
     assert hooks.phase_problems({"lunch": ["a.yml"], "after_drain": ["a", "b"]}, "h") == [
         f"h.lunch: there is no such phase; it is one of {listed}."
     ]
-    assert hooks.phase_problems([], "h") == ["h: [] is no mapping; give phases with lists of task files."]
+    assert hooks.phase_problems([], "h") == ["h: a list is no mapping; give phases with lists of task files."]
 
 
-@pytest.mark.parametrize("files", ["a.yml", [7], [" "], [["a.yml"]], None, {}])
-def test_a_phase_without_a_list_of_files(files: object) -> None:
-    assert hooks.phase_problems({"before_drain": files}, "h") == [
-        f"h.before_drain: {files!r} is no list of task files."
-    ]
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ("a.yml", "a text of 5 characters"),
+        ([7], "a list"),
+        ([" "], "a list"),
+        ([["a.yml"]], "a list"),
+        (None, "None"),
+        ({}, "a mapping"),
+    ],
+)
+def test_a_phase_without_a_list_of_files(files: object, told: str) -> None:
+    assert hooks.phase_problems({"before_drain": files}, "h") == [f"h.before_drain: {told} is no list of task files."]
+
+
+def nested(levels: int) -> str:
+    """Each level names the one before it nine times."""
+    lines = ["- &a0 {debug: {msg: lol}}"]
+    lines += [f"- &a{level} {{block: [{', '.join([f'*a{level - 1}'] * 9)}]}}" for level in range(1, levels)]
+    return "\n".join(lines)
+
+
+def merged(levels: int) -> str:
+    """The same by merging mappings."""
+    lines = ["- &a0 {name: x}"]
+    lines += [f"- &a{level} {{<<: [{', '.join([f'*a{level - 1}'] * 9)}]}}" for level in range(1, levels)]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (nested(10), "a.yml: it holds more than 20000 values, or names itself."),
+        (merged(10), "a.yml: it holds more than 20000 values, or names itself."),
+        ("&a [*a]", "a.yml: it holds more than 20000 values, or names itself."),
+        ("- &a {block: [*a]}", "a.yml: it holds more than 20000 values, or names itself."),
+        ("[" * 5000 + "]" * 5000, "a.yml: it is nested too deep."),
+        ("- debug:\n" + "#" * hooks.LARGEST, f"a.yml: it has more than {hooks.LARGEST} characters."),
+    ],
+    ids=["aliases", "merges", "itself", "itself_in_a_block", "deep", "long"],
+)
+def test_a_file_without_end(text: str, said: str) -> None:
+    assert hooks.file_problems(text, "a.yml") == [said]
+
+
+def test_aliases_as_people_use_them() -> None:
+    text = (
+        "- &a {debug: {msg: x}, vars: &v {one: 1}}\n- {<<: *a, name: again, vars: {<<: *v, two: 2}}\n- run_once: true"
+    )
+    assert hooks.file_problems(text, "a.yml") == [f"a.yml: task 3 uses run_once, {BEYOND}"]

@@ -148,6 +148,17 @@ def test_how_long_hosts_held_their_slots(tmp_path: Path) -> None:
         "AccountKey",
         "private-key",
         "token2",
+        "pass",
+        "smtp_pass",
+        "auth",
+        "proxy-auth",
+        "bearer",
+        "sas",
+        "sas_url",
+        "pin",
+        "tpm_pin",
+        "connectionString",
+        "connection_string",
     ],
 )
 def test_secrets_are_replaced_however_deep(key: str) -> None:
@@ -160,7 +171,23 @@ def test_secrets_are_replaced_however_deep(key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["passed", "TokenBroker", "keeps_track", "keyboard", "secretary", "public_key", "bypass", "compass", "name"]
+    "key",
+    [
+        "passed",
+        "author",
+        "spin",
+        "pinned",
+        "atlas",
+        "connection",
+        "TokenBroker",
+        "keeps_track",
+        "keyboard",
+        "secretary",
+        "public_key",
+        "bypass",
+        "compass",
+        "name",
+    ],
 )
 def test_what_is_no_secret_stays(key: str) -> None:
     assert record.plain({key: "running"}) == {key: "running"}
@@ -221,6 +248,13 @@ def test_any_data_comes_back_as_json_knows_it(data: dict[str, Any]) -> None:
     entries, problems = record.parse(text)
     assert problems == []
     assert entries[0]["data"] == record.plain(data)
+
+
+def test_no_value_of_a_header_is_recorded() -> None:
+    given_data = {"drain": {"headers": {"X-Anything": "hunter2", "Accept": None}}, "request_header": {"a": "hunter2"}}
+    hidden = {"drain": {"headers": {"X-Anything": "(not recorded)", "Accept": "(not recorded)"}}}
+    assert record.plain(given_data) == {**hidden, "request_header": {"a": "(not recorded)"}}
+    assert record.plain({"headers": ["Host"], "ahead": {"a": "b"}}) == {"headers": ["Host"], "ahead": {"a": "b"}}
 
 
 def test_secret_is_not_on_disk(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_everything_wanted() -> None:
     ("option", "value", "said"),
     [
         ("services", "SQL", "services: 'SQL' is not allowed; give a list."),
-        ("services", b"SQL", "services: b'SQL' is not allowed; give a list."),
+        ("services", b"SQL", "services: a list is not allowed; give a list."),
         ("ports", 443, "ports: 443 is not allowed; give a list."),
         ("services", ["a", " "], "services[1]: ' ' is not allowed; give the name of a service."),
         ("services", [7], "services[0]: 7 is not allowed; give the name of a service."),
@@ -112,9 +112,9 @@ def test_everything_wanted() -> None:
             (
                 "ports",
                 [{"port": 1, "host": host}],
-                f"ports[0].host: {host!r} is not allowed; give a host name or an address.",
+                f"ports[0].host: {told} is not allowed; give a host name or an address.",
             )
-            for host in ("", "a b", 5)
+            for host, told in (("", "''"), ("a b", "a text of 3 characters"), (5, "5"))
         ),
         ("ports", [{"port": 1, "from": "me"}], "ports[0].from: 'me' is not allowed; give controller or host."),
         (
@@ -128,24 +128,24 @@ def test_everything_wanted() -> None:
             "ports[0].timeout: 301 is not allowed; give a whole number from 1 to 300.",
         ),
         *(
-            ("urls", [url], f"urls[0].url: {url!r} is not allowed; give a URL as https://host/path.")
-            for url in (
-                "a.example.com",
-                "ftp://a",
-                "https://",
-                "https:///x",
-                "http://a:99999",
-                "http://a:0",
-                "http://[::1",
-                "http://a/b c",
-                "http://a/\x01",
-                5,
+            ("urls", [url], f"urls[0].url: {told} is not allowed; give a URL as https://host/path.")
+            for url, told in (
+                ("a.example.com", "a text of 13 characters"),
+                ("ftp://a", "ftp://a..."),
+                ("https://", "a text of 8 characters"),
+                ("https:///x", "a text of 10 characters"),
+                ("http://a:99999", "http://a:99999..."),
+                ("http://a:0", "http://a:0..."),
+                ("http://[::1", "a text of 11 characters"),
+                ("http://a/b c", "http://a..."),
+                ("http://a/\x01", "http://a..."),
+                (5, "5"),
             )
         ),
         (
             "urls",
             [f"ftp://u:{SECRET}@a"],
-            "urls[0].url: 'ftp://***@a' is not allowed; give a URL as https://host/path.",
+            f"urls[0].url: a text of {len(SECRET) + 10} characters is not allowed; give a URL as https://host/path.",
         ),
         (
             "urls",
@@ -196,7 +196,7 @@ def test_everything_wanted() -> None:
             (
                 "urls",
                 [{"url": "http://a", "headers": {name: SECRET}}],
-                f"urls[0].headers: the name {name!r} is not allowed; give the name of a header, as Authorization.",
+                "urls[0].headers: the name of one header is not allowed; give the name of a header, as Authorization.",
             )
             for name in ("", "a b", "a:", 5)
         ),
@@ -234,7 +234,11 @@ def test_ports_have_names(port: Port, name: str) -> None:
 @pytest.mark.parametrize(
     ("url", "name"),
     [
-        ("https://a/b@c?d=@e", "https://a/b@c?d=@e"),
+        ("https://a/b@c?d=@e", "https://a/b@c?d=***"),
+        (f"https://a/b?apikey={SECRET}&page=2", "https://a/b?apikey=***&page=***"),
+        (f"https://a?{SECRET}#x={SECRET}", "https://a?***&x=***"),
+        (f"https://a/#{SECRET}", "https://a/?***"),
+        (f"no answer from 'https://a/?k={SECRET}' within 5 s", "no answer from 'https://a/?k=***' within 5 s"),
         (f"https://u:{SECRET}@a/b", "https://***@a/b"),
         (f"see http://{SECRET}@a and http://u:{SECRET}@b", "see http://***@a and http://***@b"),
     ],
@@ -662,7 +666,8 @@ def test_whole_numbers(value: object, number: int) -> None:
 @pytest.mark.parametrize(
     ("value", "shown"),
     [(-1, "-1"), (10, "10"), ("10", "10"), ("-1", "-1"), (None, "None"), (False, "False"), (1.0, "1.0")]
-    + [(text, repr(text)) for text in ("", " 1", "1 ", "٣", "--1", "1" * 10)],
+    + [(text, repr(text)) for text in ("", " 1", "1 ", "--1", "1" * 10)]
+    + [("٣", "a text of 1 character"), ("hunter2", "a text of 7 characters")],
 )
 def test_no_whole_numbers(value: object, shown: str) -> None:
     with pytest.raises(VerifyError) as caught:
@@ -759,3 +764,61 @@ def test_any_result_of_a_task_is_words(value: Any) -> None:
     one = verify.task_check({"name": "a", "ok": False, "result": value})
     assert one["ok"] is False
     assert one["detail"].isprintable()
+
+
+def test_services_whose_names_a_warning_never_ends() -> None:
+    """The expression that looked for them took a time that grew with the square of the length."""
+    begun = "Failed to open service '"
+    warnings = [begun * 20_000, begun + "a" * 256 + "' to get more info", begun + "b" * 257 + "' to get more info"]
+    found = verify.services(
+        answer(warnings=[*warnings, begun + "it's' to get more info, " + begun + "c' to get more info"])
+    )
+    assert found is not None
+    assert sorted(found) == ["a" * 256, "c", "it's"]
+    assert verify.services(answer(warnings="text")) == {}
+
+
+def test_more_services_than_any_host_has() -> None:
+    services = [service(f"S{number}") for number in range(verify.MOST_SERVICES)]
+    assert len(verify.services(answer(*services)) or ()) == verify.MOST_SERVICES
+    assert verify.services(answer(*services, service("one more"))) is None
+
+
+def test_of_services_that_differ_in_capitals_the_first_counts() -> None:
+    found = look(service("SQL", "stopped"), service("sql"), wanted=Wanted(services=("Sql",)))
+    assert bad(found["checks"]) == {"service Sql": (False, "stopped")}
+
+
+SECRET_MISTAKES: list[tuple[str, object]] = [
+    ("urls", {"url": "https://a", "headers": {"Authorization": SECRET}}),
+    ("urls", SECRET),
+    ("urls", [SECRET]),
+    ("urls", [{"Authorization": SECRET}]),
+    ("urls", [{"url": "https://a", SECRET + "!": 1}]),
+    ("urls", [{"url": {"Authorization": SECRET}}]),
+    ("urls", [{"url": f"https//a?{SECRET}"}]),
+    ("urls", [{"url": f"ftp://a/?key={SECRET}"}]),
+    ("urls", [{"url": f"https://a/ ?key={SECRET}"}]),
+    ("urls", [{"url": f"https://u:p/{SECRET}@a /"}]),
+    ("urls", [{"url": "https://a", "headers": [SECRET]}]),
+    ("urls", [{"url": "https://a", "headers": {f"Authorization: {SECRET}": ""}}]),
+    ("urls", [{"url": "https://a", "text": [SECRET]}]),
+    ("urls", [{"url": "https://a", "text": {"a": SECRET}}]),
+    ("urls", [{"url": "https://a", "status": {"Authorization": SECRET}}]),
+    ("urls", [{"url": "https://a", "timeout": SECRET}]),
+    ("urls", [{"url": "https://a", "validate_certs": SECRET}]),
+    ("ports", [{"port": SECRET}]),
+    ("ports", [{"port": 1, "host": f"{SECRET} "}]),
+    ("ports", [{"port": 1, "from": SECRET}]),
+    ("services", {"a": SECRET}),
+    ("services", [{"a": SECRET}]),
+    ("running", SECRET),
+]
+
+
+@pytest.mark.parametrize(("option", "value"), SECRET_MISTAKES)
+def test_a_mistake_shows_no_secret(option: str, value: object) -> None:
+    with pytest.raises(VerifyError) as caught:
+        Wanted.load({option: value}, "verify_")
+    assert str(caught.value).startswith(f"verify_{option}")
+    assert SECRET not in str(caught.value)
