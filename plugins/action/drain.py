@@ -210,7 +210,7 @@ class ActionModule(collector.SignalsAction):
                 # The shell of the last run may have gone with the host.
                 self._connection.reset()
             given = {"state": state, "cluster": cluster, **more}
-            answer = self._execute_module(module_name=MODULE, module_args=given, task_vars=dict(self.variables))
+            answer = self.run_module(MODULE, given, self.variables)
         except Exception as error:  # pywinrm's own errors have no common base
             answer = {"unreachable": True, "msg": str(error)}
         self.lost = bool(answer.get("unreachable") or answer.get("failed"))

@@ -97,9 +97,10 @@ class ActionModule(collector.SignalsAction):
             if again:
                 # The shell of the last look may have gone with a restart.
                 self._connection.reset()
-            result = self._execute_module(module_name=module, module_args=dict(arguments), task_vars=dict(variables))
+            result = self.run_module(module, arguments, variables)
         except Exception as error:  # pywinrm's own errors have no common base
             return {}, lost(error)
+        result["warnings"] = result.pop(collector.WARNINGS, [])
         if result.get("unreachable"):
             return result, lost(result.get("msg"))
         if result.get("failed"):

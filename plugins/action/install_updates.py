@@ -17,6 +17,7 @@ from ansible_collections.rebootless.patching.plugins.plugin_utils import (
     collector,
     decide,
     deciding,
+    door,
     host_run,
     install,
     offers,
@@ -32,7 +33,6 @@ SPEC = {
     "download_only": {"type": "bool", "default": False},
     "poll_interval": {"type": "float", "default": 15.0},
 }
-ALIKE = "Another offer has the same title and KBs and was decided differently."
 NEEDED = ("name", "install", "offers", "restart", "stale_when", "state", "track")
 
 
@@ -112,7 +112,7 @@ class Watch:
                 raise LeftRunning("the deadline is over")
             try:
                 with alarm(self.ends):
-                    result: dict[str, Any] = self._execute(**wanted)
+                    result = door.result(self._execute(**wanted))
             except DeadlineOver:
                 self.lost = True
                 raise LeftRunning("the deadline is over") from None
@@ -171,9 +171,9 @@ class ActionModule(deciding.DecidingAction):
             return self.trouble(result, "stale", said, arguments, began)
         offered = before.offered.known if isinstance(before.offered, offers.Offers) else ()
         chosen = offers.accept(wanted, offered)
-        result["left_out"] = [{"id": one, "why": ALIKE} for one in chosen.left_out]
+        result["left_out"] = [{"id": one, "why": why} for one, why in chosen.left_out.items()]
         labels = {offer.id: offer.label for offer in offered}
-        result["words"] = [f"{labels[one]} is left out: {ALIKE}" for one in chosen.left_out]
+        result["words"] = [f"{labels[one]} is left out: {why}" for one, why in chosen.left_out.items()]
         result["accept_list"] = chosen.patterns
         todo = [offer for offer in offered if offer.id in chosen.ids]
         if self._task.check_mode:
@@ -261,10 +261,11 @@ class ActionModule(deciding.DecidingAction):
             templar=self._templar,
             shared_loader_obj=self._shared_loader_obj,
         )
+        collector.screen(action)
         watch = Watch(action, ends, interval)
         said = action.run(task_vars=variables)
         failed = said.get("failed") or said.get("unreachable")
-        message = str(said.get("msg") or "win_updates failed and did not say why") if failed else None
+        message = door.line(said.get("msg") or "win_updates failed and did not say why") if failed else None
         if watch.lost or not watch.ended:
             renew(self._connection)
         return install.Report(said.get("updates") or {}, message, watch.ended, watch.lost)

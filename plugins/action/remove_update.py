@@ -111,12 +111,12 @@ class ActionModule(collector.SignalsAction):
     def ask(self, wanted: Mapping[str, Any]) -> Mapping[str, Any] | collector.Answer:
         """The module's result, or the problem."""
         try:
-            said = self._execute_module(module_name=MODULE, module_args=dict(wanted), task_vars=self.variables)
+            said = self.run_module(MODULE, wanted, self.variables)
         except collector.TROUBLE as error:
             return collector.Answer(None, collector.problem(error))
         if said.get("failed") or "packages" not in said:
             return collector.Answer(None, collector.problem(said.get("msg") or "windows_packages gave no answer"))
-        return dict(said)
+        return said
 
     def watch(self, settled: Callable[[Seen | None], bool]) -> Seen | collector.Answer:
         """Look again and again until it is settled or the time is over; the last look."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, deciding, exposure, record
+from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, deciding, door, exposure, record
 
 SPEC = {
     **deciding.SPEC,
@@ -34,7 +34,7 @@ class ActionModule(deciding.DecidingAction):
         rules = deciding.policy(arguments["policy"], variables)
         table = collector.release_table(arguments["release_table"], arguments["release_table_extend"])
         if arguments["signals"] is not None:
-            answer = collector.Answer(arguments["signals"], None)
+            answer = collector.Answer(door.admit(arguments["signals"]), None)
         else:
             answer = self.everything(arguments, variables, arguments["restart_answer"])
         self.insist(answer, arguments)

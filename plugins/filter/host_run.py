@@ -17,6 +17,21 @@ def restart_agreed(
     return host_run.restart_agreed(decision, install or None, collector.moment(now, "now"), int(lead))._asdict()
 
 
+def restart_message(reason: str | None, run: str = "", consent_by: Mapping[str, Any] | None = None) -> str:
+    """What the people on the host read."""
+    return host_run.restart_message(reason or "", run, consent_by or None)
+
+
+def restart_told(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """`{told, refused, confirmed, why}`: what came of telling a host to restart."""
+    return host_run.told(answer)
+
+
+def went_wrong(answer: Mapping[str, Any], task: str | None = None) -> str:
+    """Why a task failed."""
+    return host_run.went_wrong(answer, task or "")
+
+
 def host_back(seen: Mapping[str, Any], before: str | None, confirmed: bool) -> dict[str, Any]:
     """`{back, why}`: whether a host is back from its restart."""
     return host_run.back(seen, before or None, confirmed)._asdict()
@@ -107,7 +122,10 @@ class FilterModule:
             "host_result": host_result,
             "next_round": next_round,
             "restart_agreed": restart_agreed,
+            "restart_message": restart_message,
+            "restart_told": restart_told,
             "stays_out": stays_out,
             "whereabouts": whereabouts,
+            "went_wrong": went_wrong,
             "why_unhealthy": why_unhealthy,
         }

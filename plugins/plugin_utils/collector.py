@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
+from ansible.module_utils.json_utils import _filter_non_json_lines
 from ansible.plugins.action import ActionBase
-from ansible_collections.rebootless.patching.plugins.plugin_utils import releases
+from ansible_collections.rebootless.patching.plugins.plugin_utils import door, releases
 
 TROUBLE: tuple[type[Exception], ...] = (AnsibleError, ConnectionError, TimeoutError)
 try:
@@ -36,6 +37,7 @@ except ImportError:
     # psrp and ssh need no pywinrm.
     TROUBLE += ()
 
+WARNINGS = "said_warnings"
 COLLECTOR = "rebootless.patching.windows_signals_info"
 
 # Texts of ansible-core and pywinrm on the controller, so never in the host's language.
@@ -56,9 +58,9 @@ class Answer(NamedTuple):
 
 def problem(error: object) -> dict[str, str]:
     """`{kind: refused|timeout|auth|dropped|failed, message}` of an error, on one line."""
-    text = " ".join(str(error).split())
-    kind = next((name for name, pattern in PROBLEMS if pattern.search(text)), "failed")
-    return {"kind": kind, "message": text[:500]}
+    message = door.line(error)
+    kind = next((name for name, pattern in PROBLEMS if pattern.search(message)), "failed")
+    return {"kind": kind, "message": message}
 
 
 def moment(value: str | None, option: str) -> datetime:
@@ -106,6 +108,30 @@ def release_table(replace: str | None, extend: str | None) -> releases.ReleaseTa
         raise AnsibleActionFail(f"{source}: {error}") from error
 
 
+def through_the_door(res: Mapping[str, Any]) -> dict[str, Any]:
+    """What the host's shell printed for a module, before ansible-core reads it: the module's answer as it may come in.
+
+    Its warnings are left under another name, as ansible-core prints those by itself. What is no JSON is for ansible-core to tell.
+    """
+    printed = str(res.get("stdout") or "")
+    screened = {key: door.text(value) if isinstance(value, str) else value for key, value in res.items()}
+    try:
+        answer = json.loads(_filter_non_json_lines(printed, objects_only=True)[0])
+    except RecursionError:
+        answer = "nested too deep"
+    except ValueError:
+        return screened
+    if isinstance(answer, dict) and isinstance(answer.get("warnings"), list):
+        answer[WARNINGS] = answer["warnings"]
+    return {**screened, "stdout": json.dumps(door.result(answer))}
+
+
+def screen(action: Any) -> None:
+    """Let the answers in through the door that another collection's action plugin gets from a host."""
+    parse = action._parse_returned_data
+    action._parse_returned_data = lambda res, *more, **named: parse(through_the_door(res), *more, **named)
+
+
 class SignalsAction(ActionBase):
     """An action plugin that judges a host by its signals: collects them once, or takes them as an option."""
 
@@ -117,10 +143,20 @@ class SignalsAction(ActionBase):
         _result, arguments = self.validate_argument_spec(argument_spec=dict(spec))
         return dict(arguments)
 
+    def _parse_returned_data(self, res: Mapping[str, Any], *more: Any, **named: Any) -> Any:
+        """In place of ansible-core's, which prints what a module warns of as it is."""
+        return super()._parse_returned_data(through_the_door(res), *more, **named)
+
+    def run_module(self, module: str, arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
+        """Run a module on the host; its answer comes in through the door."""
+        return door.result(
+            self._execute_module(module_name=module, module_args=dict(arguments), task_vars=dict(task_vars))
+        )
+
     def collect(self, arguments: Mapping[str, Any], task_vars: Mapping[str, Any], module: str = COLLECTOR) -> Answer:
         """Run a collector on the host, or say why there is no answer. Raises nothing for a host's trouble."""
         try:
-            result = self._execute_module(module_name=module, module_args=dict(arguments), task_vars=task_vars)
+            result = self.run_module(module, arguments, task_vars)
         except TROUBLE as error:
             return Answer(None, problem(error))
         signals = result.get("signals")
@@ -133,7 +169,7 @@ class SignalsAction(ActionBase):
     ) -> Answer:
         """What to judge by: the signals given as an option, else the host's own; see `insist`."""
         if arguments["signals"] is not None:
-            return Answer(arguments["signals"], None)
+            return Answer(door.admit(arguments["signals"]), None)
         answer = self.collect(collector, task_vars)
         self.insist(answer, arguments)
         return answer

@@ -116,6 +116,10 @@ def _licence(case: Case, one: Ruling) -> bool:
     )
 
 
+def _untold(case: Case, one: Ruling) -> bool:
+    return not one.offer.selectable and one.settle("blocked", "title_unusable", offers.UNTOLD)
+
+
 def _off_track(case: Case, one: Ruling) -> bool:
     if one.row is None or one.row.keeps_track or not (case.protected or case.returning):
         return False
@@ -211,6 +215,7 @@ RULES: tuple[Callable[[Case, Ruling], bool], ...] = (
     _rejected,
     _chosen,
     _licence,
+    _untold,
     _off_track,
     _limited,
     _blackout,
@@ -341,7 +346,7 @@ def _missing(case: Case, rulings: Collection[Ruling]) -> list[dict[str, str]]:
             if why == DENIED
             else "Look at the Windows Update service and its source on the host, then ask again."
         )
-        lack("what the update agent offers", case.signals.numbered("agent_offers"), fix)
+        lack("what the update agent offers", offers.cause(case.signals), fix)
     elif case.offered.malformed:
         lack(
             f"{case.offered.malformed} offers that could not be read",
@@ -476,15 +481,14 @@ def decide(
         _agree(case, rulings, restart)
     if isinstance(read, Unknown):
         decision = "restart_due" if restart.due else "unknown"
-        what = (
-            case.signals.numbered("agent_offers")
-            if host["reached"]
-            else (host["problem"] or {}).get("message", "no answer")
-        )
+        what = offers.cause(case.signals) if host["reached"] else (host["problem"] or {}).get("message", "no answer")
         summary = f"What the host is offered is not known: {what}."
     else:
         decision = _decision(rulings, restart)
         summary = _summary(rulings, restart)
+        if read.malformed and decision == "nothing":
+            decision = "unknown"
+            summary = f"{read.malformed} offers could not be read: whether there is anything to do is not known."
     following = policy.windows.following(now)
     return {
         "schema": SCHEMA,

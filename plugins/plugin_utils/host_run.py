@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from ansible_collections.rebootless.patching.plugins.plugin_utils import door
 from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import moment
 
 # An installation that has come to its end, good or bad: only then may a host restart.
@@ -24,6 +26,11 @@ NEXT_STEPS = {
     "unknown": "Run again: the host is asked before anything is done to it.",
     "verify_failed": "Look at the failed checks; the update can be taken off again by hand.",
 }
+KB = re.compile(r"(?<![0-9A-Za-z])KB[0-9]{4,8}(?![0-9A-Za-z])")
+# Within the quotes of an argument these are nothing but themselves, in every shell on the way.
+UNSAFE = re.compile(r"[^A-Za-z0-9 ._:#+-]")
+NAMED = 10
+WORDS = 2000
 AGREED = "It is agreed to: run again in its window, when nothing keeps the host from it."
 UNTRIED = "Whether the updates go in and the host comes back well, only the run itself tells."
 SAY_SOMETHING = "Agree to the restart (consent: true) for its window, or say false to have it reported only."
@@ -70,6 +77,47 @@ def restart_agreed(
     return Restart(True, agreed["why"] or "An installed update waits for a restart.")
 
 
+def restart_message(reason: object, run: object = "", consent_by: object = None) -> str:
+    """What shutdown.exe tells the people on the host.
+
+    It becomes an argument of a program, and Windows PowerShell 5.1 does not escape a quotation mark in one. So it holds our own
+    words and KB numbers; of the run's name and the ticket, which users write, what is safe; and nothing else that a host has said.
+    """
+    kbs = list(dict.fromkeys(KB.findall(str(reason))))
+    named = ", ".join(kbs[:NAMED]) + (f" and {len(kbs) - NAMED} more" if len(kbs) > NAMED else "")
+    ticket = consent_by.get("ticket") if isinstance(consent_by, Mapping) else None
+    sources = [f"{what} {safe}" for what, given in (("ticket", ticket), ("run", run)) if (safe := _safe(given))]
+    by = f" ({', '.join(sources)})" if sources else ""
+    return f"Agreed restart of rebootless.patching{f' for {named}' if named else ''}{by}."
+
+
+def _safe(given: object) -> str:
+    """Of a text that a user has written what may stand in an argument of a program."""
+    return " ".join(UNSAFE.sub("", str(given or "")).split())[:60]
+
+
+def told(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """`{told, refused, confirmed, why}`: what came of `win_reboot`, by its result."""
+    said = " ".join(str(answer[key]) for key in ("msg", "stderr") if answer.get(key))
+    return {
+        "told": "rc" not in answer and not answer.get("unreachable"),
+        "refused": "rc" in answer,
+        # It ends well only when the boot time has changed.
+        "confirmed": "msg" not in answer,
+        "why": door.line(said),
+    }
+
+
+def went_wrong(answer: object, task: str = "") -> str:
+    """Why a task failed, by its result, with the task's name before it; a loop says no more of itself than that an item failed."""
+    items = answer.get("results") if isinstance(answer, Mapping) else None
+    failed = [one for one in items if isinstance(one, Mapping) and one.get("failed")] if isinstance(items, list) else []
+    looked = failed or ([answer] if isinstance(answer, Mapping) else [])
+    reasons = [one.get("msg") or "no reason given" for one in looked]
+    said = " ".join(door.line(one) for one in reasons[:NAMED]) or "no reason given"
+    return f"{door.line(task)}: {said}" if task else said
+
+
 class Back(NamedTuple):
     """Whether a host is back from its restart, and what is still missing."""
 
@@ -109,6 +157,7 @@ def result(
     outcome, failed, said = _outcome(decision, install, verify, restart, failure)
     if said and said not in words:
         words.append(said)
+    words = [door.line(one, WORDS) for one in words]
     return {
         "name": name,
         "decision": decision,

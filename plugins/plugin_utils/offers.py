@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils.policy import CATEGORIES
+from ansible_collections.rebootless.patching.plugins.plugin_utils import door
+from ansible_collections.rebootless.patching.plugins.plugin_utils.policy import CATEGORIES, LONGEST_TITLE
 from ansible_collections.rebootless.patching.plugins.plugin_utils.releases import (
     BASELINES,
     NO_RESTART,
@@ -32,6 +33,9 @@ from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import
     text,
 )
 
+# More than any host is offered: a list longer than that is no answer, and an offer with more KBs or categories is none.
+MOST = 500
+MOST_NAMES = 50
 NEVER, ALWAYS, CAN_REQUEST = 0, 1, 2
 KB = re.compile(r"KB[0-9]{4,8}")
 WORDS = {guid: word for word, guid in CATEGORIES.items()}
@@ -88,6 +92,11 @@ class Offer:
         """The text that `win_updates` holds its accept_list against: the title and, with nothing between, the KBs."""
         return self.title + " ".join(self.kbs)
 
+    @property
+    def selectable(self) -> bool:
+        """Whether `win_updates` can be told it by its title: as the host wrote it, on one line, and not endless."""
+        return door.exact(self.title, LONGEST_TITLE)
+
     def words(self) -> list[str]:
         """Its classifications: words of the policy, GUIDs of what is none."""
         return sorted(WORDS.get(guid, guid) for guid in self.categories)
@@ -123,7 +132,10 @@ def _one(raw: object) -> Offer | None:
     if isinstance(given, Unknown) or isinstance(revision, Unknown) or not isinstance(title, str):
         return None
     # No KBs is an answer; not to have read them is none, and a held KB would go through.
-    if not isinstance(kbs, list):
+    if not isinstance(kbs, list) or len(kbs) > MOST_NAMES:
+        return None
+    categories = _ids(raw.get("categories"))
+    if len(categories) > MOST_NAMES:
         return None
     answer, unanswered = _probe(raw.get("requires_restart"), "requires_restart")
     # Only an update that decides per machine has an answer for this one.
@@ -134,7 +146,7 @@ def _one(raw: object) -> Offer | None:
         revision=revision,
         title=title,
         kbs=tuple(kb.upper() for kb in kbs if isinstance(kb, str) and KB.fullmatch(kb.upper())),
-        categories=_ids(raw.get("categories")),
+        categories=categories,
         severity=None if isinstance(severity, Unknown) else severity,
         size=number(raw.get("size")),
         released=moment(raw.get("released")),
@@ -152,7 +164,7 @@ def _one(raw: object) -> Offer | None:
 def read(signals: Signals) -> Offers | Unknown:
     """The offers of a host, the same whatever their order; UNKNOWN when its agent gave no list."""
     raw = signals.value("agent_offers")
-    if not isinstance(raw, list):
+    if not isinstance(raw, list) or len(raw) > MOST:
         return UNKNOWN
     known: dict[str, Offer] = {}
     malformed = 0
@@ -164,6 +176,12 @@ def read(signals: Signals) -> Offers | Unknown:
         elif offer.id not in known or (known[offer.id].revision, known[offer.id].title) < (offer.revision, offer.title):
             known[offer.id] = offer
     return Offers(tuple(sorted(known.values(), key=lambda offer: (offer.kbs, offer.id))), malformed)
+
+
+def cause(signals: Signals) -> str:
+    """Why the list reads as UNKNOWN, in a few words."""
+    raw = signals.value("agent_offers")
+    return f"more than {MOST} offers" if isinstance(raw, list) else signals.numbered("agent_offers")
 
 
 def row_of(offer: Offer, rows: Collection[Release]) -> Release | None:
@@ -206,12 +224,19 @@ def _folded(compared: str) -> str:
     )
 
 
+ALIKE = "Another offer has the same title and KBs and was decided differently."
+UNTOLD = (
+    "It cannot be selected: its title holds control characters or line feeds, or has more than "
+    f"{LONGEST_TITLE} characters, and win_updates knows an update by its title alone."
+)
+
+
 class Accept(NamedTuple):
-    """The `accept_list` for `win_updates`, the ids it selects, and the ids left out because nothing tells them apart."""
+    """The `accept_list` for `win_updates`, the ids it selects, and those left out, with why."""
 
     patterns: list[str]
     ids: list[str]
-    left_out: list[str]
+    left_out: dict[str, str]
 
 
 def accept(wanted: Collection[str], offered: Sequence[Offer]) -> Accept:
@@ -223,12 +248,16 @@ def accept(wanted: Collection[str], offered: Sequence[Offer]) -> Accept:
     texts: dict[str, list[Offer]] = {}
     for offer in offered:
         texts.setdefault(_folded(offer.compared), []).append(offer)
-    patterns, ids, left_out = [], [], []
+    patterns: list[str] = []
+    ids: list[str] = []
+    left_out: dict[str, str] = {}
     for folded in sorted(texts):
         alike = texts[folded]
         chosen = [offer.id for offer in alike if offer.id in wanted]
         if len(chosen) < len(alike):
-            left_out += chosen
+            left_out |= dict.fromkeys(chosen, ALIKE)
+        elif not all(offer.selectable for offer in alike):
+            left_out |= dict.fromkeys(chosen, UNTOLD)
         else:
             ids += chosen
             # Where `$` alone would also stand before a last line feed.

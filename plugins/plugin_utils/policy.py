@@ -39,6 +39,11 @@ KB = re.compile(r"KB[0-9]{6,8}", re.IGNORECASE)
 # So many digits that no size is too large for a number.
 SIZE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*(KB|MB|GB|TB)", re.IGNORECASE)
 UNITS = {"kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30, "tb": 1 << 40}
+# No title of an update is longer; what is longer is not read to its end.
+LONGEST_TITLE = 300
+# A character by itself, a set of them, or what stands for a repetition.
+TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{[0-9]*,?[0-9]*\}|.", re.DOTALL)
+REPEATS = re.compile(r"[*+]|\{[0-9]*,\}")
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 DEFAULTS: dict[str, Any] = {
     "categories": ["security", "critical", "rollups", "definitions"],
@@ -80,7 +85,7 @@ class Match(NamedTuple):
 
     def fits(self, title: str, kbs: Collection[str]) -> bool:
         """Whether an offer is meant."""
-        return self.given in kbs if self.pattern is None else self.pattern.search(title) is not None
+        return self.given in kbs if self.pattern is None else self.pattern.search(title[:LONGEST_TITLE]) is not None
 
 
 def _flag(value: object, where: str) -> bool:
@@ -125,6 +130,26 @@ def _kbs(value: object, where: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def _endless(expression: str) -> bool:
+    """Whether it repeats without end what repeats without end itself, as `(a+)*`: the time that takes doubles with each character."""
+    # For each open group, the outermost first: does anything in it repeat without end?
+    groups = [False]
+    closed = False
+    for token in TOKEN.findall(expression):
+        if token == "(":
+            groups.append(False)
+        elif token == ")" and len(groups) > 1:
+            closed = groups.pop()
+            groups[-1] |= closed
+            continue
+        elif REPEATS.fullmatch(token):
+            if closed:
+                return True
+            groups[-1] = True
+        closed = False
+    return False
+
+
 def _matches(value: object, where: str) -> tuple[Match, ...]:
     found = []
     for index, entry in enumerate(_list(value, where, "KBs and expressions")):
@@ -133,6 +158,11 @@ def _matches(value: object, where: str) -> tuple[Match, ...]:
         if KB.fullmatch(entry):
             found.append(Match(entry.upper(), None))
             continue
+        if _endless(entry):
+            allowed = (
+                "a regular expression without a repetition within a repetition, which a title can keep busy for ever,"
+            )
+            raise wrong(f"{where}[{index}]", entry, allowed)
         try:
             found.append(Match(entry, re.compile(entry, re.IGNORECASE)))
         except re.error as error:

@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from ansible_collections.rebootless.patching.plugins.plugin_utils import door
 from ansible_collections.rebootless.patching.plugins.plugin_utils.consent import Consent
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run import WORDS
 from ansible_collections.rebootless.patching.plugins.plugin_utils.releases import HOTPATCHES
 from ansible_collections.rebootless.patching.plugins.plugin_utils.rollback import (
     IN_PLACE,
@@ -206,7 +208,8 @@ def result(
         "verify": verify,
         "restart": restarts,
         "outcome": outcome,
-        "words": [*said, *filter(None, [failure])] or ["The run did not come to its end."],
+        "words": [door.line(one, WORDS) for one in (*said, *filter(None, [failure]))]
+        or ["The run did not come to its end."],
         "next_step": NEXT_STEPS.get(outcome),
         "failed": failed,
         "rollback": {

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import signal
 import sys
 import threading
@@ -192,6 +193,7 @@ def test_outside_the_main_thread_there_is_no_alarm() -> None:
 def test_win_updates_is_given_the_patterns_and_never_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its own action plugin gets these options and no others, and is watched."""
     given: list[Any] = []
+    printed: list[Any] = []
 
     class Real:
         _connection = SimpleNamespace(reset=lambda: None)
@@ -202,9 +204,13 @@ def test_win_updates_is_given_the_patterns_and_never_a_restart(monkeypatch: pyte
         def _execute_module(self, **_wanted: Any) -> dict[str, Any]:
             return EXIT
 
+        def _parse_returned_data(self, res: dict[str, Any]) -> Any:
+            return json.loads(res["stdout"])
+
         def run(self, task_vars: dict[str, Any]) -> dict[str, Any]:
             given.append((self.task.args, task_vars))
             self._execute_module(module_args={"_operation": "poll"})
+            printed.append(self._parse_returned_data({"stdout": '{"warnings": ["\\u001b"], "output": ["\\u001b"]}'}))
             return {"updates": {"a": {"installed": True}}, "failed": True, "msg": "one failed"}
 
     def get(name: str, task: Any, **_more: Any) -> Real:
@@ -220,16 +226,18 @@ def test_win_updates_is_given_the_patterns_and_never_a_restart(monkeypatch: pyte
     options = {"accept_list": ["^One$"], "category_names": ["*"], "reboot": False, "skip_optional": False}
     assert given == [({**options, "state": "installed"}, {"x": 1})]
     assert report == ({"a": {"installed": True}}, "one failed", True, False)
+    # It would print a module's warnings as they are.
+    assert printed == [{"output": ["\ufffd"], collector.WARNINGS: ["\ufffd"]}]
     action.install(["^One$"], {}, time.monotonic() + LATER, 0.0, "downloaded")
     assert given[-1] == ({**options, "state": "downloaded"}, {})
 
 
 @pytest.mark.parametrize(("error", "kind"), ESCAPING)
 def test_errors_of_pywinrm_are_a_problem_of_the_host(error: Exception, kind: str) -> None:
-    def execute(**_wanted: Any) -> dict[str, Any]:
+    def run_module(*_wanted: Any) -> dict[str, Any]:
         raise error
 
-    answer = collector.SignalsAction.collect(SimpleNamespace(_execute_module=execute), {}, {})
+    answer = collector.SignalsAction.collect(SimpleNamespace(run_module=run_module), {}, {})
     assert answer.signals is None
     assert answer.problem is not None
     assert answer.problem["kind"] == kind
@@ -247,3 +255,30 @@ def test_without_pywinrm_the_rest_is_known(monkeypatch: pytest.MonkeyPatch) -> N
         winrm_errors.WinRMTransportError,
         winrm_errors.WinRMOperationTimeoutError,
     }
+
+
+@pytest.mark.parametrize(
+    ("printed", "read"),
+    [
+        ('{"signals": {"a": "\\u001b[2J"}}', {"signals": {"a": "\ufffd[2J"}}),
+        ('profile says hello\n{"a": 1}\nand goodbye', {"a": 1}),
+        (
+            '{"warnings": ["w\\u001b"], "deprecations": [{"msg": "d"}], "exception": "e"}',
+            {collector.WARNINGS: ["w\ufffd"]},
+        ),
+        ('{"a": "\\ud800", "b": NaN}', {"a": "\ufffd", "b": "(no number)"}),
+        ('{"a":' * 100_000 + "1" + "}" * 100_000, None),
+    ],
+)
+def test_an_answer_comes_in_through_the_door(printed: str, read: dict[str, Any] | None) -> None:
+    made = collector.through_the_door({"stdout": printed, "stderr": "\x1b", "rc": 0})
+    assert (made["stderr"], made["rc"]) == ("\ufffd", 0)
+    if read is None:
+        assert json.loads(made["stdout"])["failed"] is True
+    else:
+        assert json.loads(made["stdout"]) == read
+
+
+def test_what_is_no_json_is_left_to_ansible_core_without_what_steers() -> None:
+    made = collector.through_the_door({"stdout": "\x1b[2Jno JSON", "stderr": "", "rc": 1})
+    assert made == {"stdout": "\ufffd[2Jno JSON", "stderr": "", "rc": 1}

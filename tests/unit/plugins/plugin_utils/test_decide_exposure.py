@@ -189,6 +189,37 @@ def test_malformed_offers_are_counted() -> None:
     ]
 
 
+def test_nothing_to_do_is_not_known_of_offers_that_nobody_can_read() -> None:
+    made = judge(host(AUGUST, {"id": None}), AUGUST_NOW)
+    assert made["decision"] == "unknown"
+    assert made["summary"] == "1 offers could not be read: whether there is anything to do is not known."
+    assert judge(host(AUGUST), AUGUST_NOW)["decision"] == "nothing"
+
+
+@pytest.mark.parametrize("title", ["Hot\npatch", "Hot\ufffdpatch", "H" * 301])
+def test_an_update_that_no_title_tells_is_not_selected(title: str) -> None:
+    made = judge(host(AUGUST, {**HOT, "title": title}, QUIET), AUGUST_NOW)
+    (one,) = (offer for offer in made["offers"] if offer["id"] == HOT["id"])
+    assert (one["decision"], one["code"], one["why"][-1]) == ("blocked", "title_unusable", offers.UNTOLD)
+    assert made["install"] == [QUIET["id"]]
+
+
+def test_more_offers_than_any_host_has() -> None:
+    most = [{**QUIET, "id": f"id-{number}"} for number in range(offers.MOST + 1)]
+    assert len(judge(host(AUGUST, *most[1:]), AUGUST_NOW)["offers"]) == offers.MOST
+    made = judge(host(AUGUST, *most), AUGUST_NOW)
+    assert (made["decision"], made["offers"]) == ("unknown", [])
+    assert made["summary"] == "What the host is offered is not known: more than 500 offers."
+    assert made["missing"][0]["why"] == "more than 500 offers"
+
+
+@pytest.mark.parametrize("key", ["kbs", "categories"])
+def test_an_offer_with_more_names_than_any_has_is_none(key: str) -> None:
+    names = [f"KB{1000000 + number}" for number in range(offers.MOST_NAMES + 1)]
+    assert judge(host(AUGUST, {**HOT, key: names}), AUGUST_NOW)["decision"] == "unknown"
+    assert judge(host(AUGUST, {**HOT, key: names[1:]}), AUGUST_NOW)["decision"] != "unknown"
+
+
 def test_host_that_was_not_reached() -> None:
     problem = {"kind": "unreachable", "message": "connection refused"}
     made = decide.decide("host", None, TABLE, Policy.load(), AUGUST_NOW, problem=problem)

@@ -444,3 +444,84 @@ def seen(boot: str | None = LATER, problem: object = None, signals: object = Non
 )
 def test_when_a_host_is_back(looked: dict[str, Any], before: str | None, confirmed: bool, why: str) -> None:
     assert host_run.back(looked, before, confirmed) == (why == "", why)
+
+
+# --- what people on the host read, and what came of it -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given_to", "said"),
+    [
+        (("KB5082063 must be in effect by 2026-05-13 17:00 UTC.",), " for KB5082063."),
+        (("KB1234, KB12345678 and KB1234 again; xKB7654321, KB123, KB123456789",), " for KB1234, KB12345678."),
+        (
+            (" ".join(f"KB{1000 + one}" for one in range(12)),),
+            f" for {', '.join(f'KB{1000 + one}' for one in range(10))} and 2 more.",
+        ),
+        (('x" /m \\\\dc01 " must be in effect.',), "."),
+        (
+            ("KB5082063", "2026-04", {"ticket": "CHG-4711", "approver": 'A "B"'}),
+            " for KB5082063 (ticket CHG-4711, run 2026-04).",
+        ),
+        ((None, 'r" /m \\\\dc01', {"ticket": "`x`$(y)\n\x1b'z'"}), " (ticket xyz, run r m dc01)."),
+        (("", "x" * 100, {"ticket": None}), f" (run {'x' * 60})."),
+        (("", '"\\', {"ticket": ["a"]}), " (ticket a)."),
+    ],
+)
+def test_what_shutdown_says(given_to: tuple[Any, ...], said: str) -> None:
+    assert host_run.restart_message(*given_to) == f"Agreed restart of rebootless.patching{said}"
+
+
+ARGUMENT = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ._:#+-(),")
+
+
+@given(st.text(), st.text(), st.text())
+def test_nobody_adds_arguments_to_shutdown(reason: str, run: str, ticket: str) -> None:
+    said = host_run.restart_message(reason, run, {"ticket": ticket})
+    assert set(said) <= ARGUMENT
+    assert len(said) < 512
+
+
+@pytest.mark.parametrize(
+    ("answer", "told", "refused", "confirmed", "why"),
+    [
+        ({"rebooted": True}, True, False, True, ""),
+        ({"msg": "Timed out", "rebooted": True}, True, False, False, "Timed out"),
+        ({"msg": "gone", "unreachable": True}, False, False, False, "gone"),
+        ({"msg": "failed", "rc": 1, "stderr": "\x1b[2Jno\r\n"}, False, True, False, "failed \ufffd[2Jno"),
+        ({"rc": 5, "stderr": "x" * 20_000}, False, True, True, "x" * 500 + "… (cut at 500 characters)"),
+        ({"rc": 5, "stderr": "\ud800"}, False, True, True, "\ufffd"),
+    ],
+)
+def test_what_came_of_the_order(answer: dict[str, Any], told: bool, refused: bool, confirmed: bool, why: str) -> None:
+    expected = {"told": told, "refused": refused, "confirmed": confirmed, "why": why}
+    assert host_run.told(answer) == expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "task", "said"),
+    [
+        ({"msg": "no\n\x1b"}, "Drain", "Drain: no \ufffd"),
+        ({"msg": ""}, "", "no reason given"),
+        ({}, "Drain", "Drain: no reason given"),
+        (None, "", "no reason given"),
+        (
+            {
+                "msg": "One or more items failed",
+                "results": [{"msg": "a"}, {"msg": "b", "failed": True}, {"failed": True}],
+            },
+            "T",
+            "T: b no reason given",
+        ),
+        ({"msg": "all", "results": [{"msg": "a"}]}, "T", "T: all"),
+        ({"msg": "all", "results": "odd"}, "T", "T: all"),
+        ({"msg": "x" * 600}, "", "x" * 500 + "… (cut at 500 characters)"),
+    ],
+)
+def test_why_a_task_failed(answer: Any, task: str, said: str) -> None:
+    assert host_run.went_wrong(answer, task) == said
+
+
+def test_the_words_of_a_result_steer_nothing_and_end() -> None:
+    made = host_run.result("h", None, failure="\x1b[2J" + "x" * 3000)
+    assert made["words"] == ["\ufffd[2J" + "x" * 1996 + "… (cut at 2000 characters)"]

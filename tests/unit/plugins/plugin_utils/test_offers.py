@@ -455,9 +455,21 @@ def test_accept() -> None:
     assert offers.accept(["id-01", "id-04", "id-09"], offered) == Accept(
         patterns=[r"^2026\-09\ Update\ \(x64\)KB5122871$(?!\n)", r"^b\.\ Driver$(?!\n)"],
         ids=["id-01", "id-04"],
-        left_out=[],
+        left_out={},
     )
-    assert offers.accept([], offered) == offers.accept(["id-01"], []) == Accept([], [], [])
+    assert offers.accept([], offered) == offers.accept(["id-01"], []) == Accept([], [], {})
+
+
+@pytest.mark.parametrize("title", ["Update\n", "Up\tdate", "Up\x1bdate", "Up\ufffddate", "Up\u202edate", "U" * 301])
+def test_what_its_title_cannot_tell_is_left_out(title: str) -> None:
+    """What came through the door was cut or changed there, or may have been."""
+    told = offers.accept(["id-01", "id-02"], [offer(1, title, ["KB5122871"]), offer(2, "Update")])
+    assert told == Accept([r"^Update$(?!\n)"], ["id-02"], {"id-01": offers.UNTOLD})
+
+
+@pytest.mark.parametrize("title", ["Mise à jour\u00a0: x64", "\u200fעדכון", "به\u200cروز", "更新プログラム", "T" * 300])
+def test_titles_as_windows_has_them_are_told(title: str) -> None:
+    assert offers.accept(["id-01"], [offer(1, title)]).ids == ["id-01"]
 
 
 TWINS: list[tuple[str, str]] = [
@@ -476,13 +488,13 @@ TWINS: list[tuple[str, str]] = [
 @pytest.mark.parametrize(("title", "other"), TWINS)
 def test_two_that_nothing_tells_apart(title: str, other: str) -> None:
     offered = [offer(1, title), offer(2, other), offer(3, "Unlike")]
-    assert offers.accept(["id-01", "id-03"], offered) == Accept([r"^Unlike$(?!\n)"], ["id-03"], ["id-01"])
-    assert offers.accept(["id-02"], offered) == Accept([], [], ["id-02"])
+    assert offers.accept(["id-01", "id-03"], offered) == Accept([r"^Unlike$(?!\n)"], ["id-03"], {"id-01": offers.ALIKE})
+    assert offers.accept(["id-02"], offered) == Accept([], [], {"id-02": offers.ALIKE})
     both = offers.accept(["id-01", "id-02"], offered)
     assert (both.patterns, both.ids, both.left_out) == (
         sorted({f"^{title}$(?!\\n)", f"^{other}$(?!\\n)"}),
         ["id-01", "id-02"],
-        [],
+        {},
     )
     assert selected(both.patterns, offered) == ["id-01", "id-02"]
 
@@ -513,14 +525,17 @@ def choices(draw: st.DrawFn) -> tuple[list[Offer], list[str]]:
 def test_accept_selects_exactly_the_wanted(case: tuple[list[Offer], list[str]]) -> None:
     offered, wanted = case
     told = offers.accept(wanted, offered)
-    assert sorted(told.ids + told.left_out) == sorted(wanted)
+    assert sorted([*told.ids, *told.left_out]) == sorted(wanted)
     assert selected(told.patterns, offered) == sorted(told.ids)
-    # Left out is only what has an unwanted twin, and the rest does not change with the order of the offers.
+    # Left out is only what has an unwanted twin or is told by no title, and the rest does not change with the order of the offers.
     others = {
         each.compared.casefold().replace("i\u0307", "i").replace("ı", "i") for each in offered if each.id not in wanted
     }
     for each in offered:
-        if each.id in told.left_out:
+        if told.left_out.get(each.id) == offers.UNTOLD:
+            twins = [one for one in offered if one.compared.casefold() == each.compared.casefold()]
+            assert not all(one.selectable for one in twins)
+        elif each.id in told.left_out:
             assert each.compared.casefold().replace("i\u0307", "i").replace("ı", "i") in others
     again = offers.accept(set(wanted), offered[::-1])
     assert (again.patterns, sorted(again.ids), sorted(again.left_out)) == (

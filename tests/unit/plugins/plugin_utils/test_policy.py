@@ -643,3 +643,37 @@ def test_categories_are_the_known_classifications() -> None:
         "updates": "cd5ffd1e-e932-4e3a-bf74-18bf0b1bbd83",
         "upgrades": "3689bdc8-b205-4af4-8d4a-a63924c5e9d5",
     }
+
+
+ENDLESS = ["(a+)*", "(a*)+b", "(?:x|a+)+$", r"((\d+) ?)*", "(a{2,})*", "([a-z]+)+", "(?:(?:a+)b)+", "(.*)*", r"(\(a+)+"]
+BOUNDED = [
+    "(a+)?",
+    "(a|b)+",
+    "a+b*",
+    "SQL Server.*Cumulative Update",
+    r"\(a+\)+",
+    "[(a+)]+",
+    "(a{1,3})*",
+    "(a+){2}",
+    "[]+)]*",
+    "(a+)(b)*",
+]
+
+
+@pytest.mark.parametrize("expression", ENDLESS)
+def test_an_expression_that_a_title_keeps_busy_for_ever_is_refused(expression: str) -> None:
+    said = error({"accept": [expression]})
+    assert said.startswith("rebootless_policy.accept[0] is ")
+    assert "without a repetition within a repetition" in said
+
+
+@pytest.mark.parametrize("expression", BOUNDED)
+def test_other_expressions_are_taken(expression: str) -> None:
+    assert policy.Policy.load({"reject": [expression]}).reject[0].given == expression
+
+
+def test_a_title_is_not_read_to_its_end() -> None:
+    (match,) = policy.Policy.load({"reject": ["end$"]}).reject
+    assert match.fits("x" * (policy.LONGEST_TITLE - 3) + "end", ())
+    assert match.fits("x" * (policy.LONGEST_TITLE - 3) + "end" + "more", ())
+    assert not match.fits("x" * policy.LONGEST_TITLE + "end", ())
