@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,18 @@ from ansible.errors import AnsibleActionFail
 from ansible.utils.display import Display
 from ansible_collections.rebootless.patching.plugins.plugin_utils import (
     collector,
+    door,
     pending_reboot,
     query,
     release_merge,
+    rendering,
     report,
     status,
     track,
     workflow,
 )
 from ansible_collections.rebootless.patching.plugins.plugin_utils.releases import ReleaseTable
+from ansible_collections.rebootless.patching.plugins.plugin_utils.rendering import Doc
 
 SPEC = {
     "artifact_bytes": {"type": "int"},
@@ -46,6 +49,7 @@ SPEC = {
     "show": {"type": "bool", "default": True},
     "validate_only": {"type": "bool", "default": False},
 }
+Excuse = Callable[[str, str], Mapping[str, Any]]
 NO_ANSWER = {"kind": "failed", "message": "No result was recorded for this host."}
 
 
@@ -64,14 +68,56 @@ def write(path: Path, text: str) -> None:
 
     :raises AnsibleActionFail: naming the file
     """
+    # Whatever is no character in it takes nobody's report away.
+    content = text.encode("utf-8", errors="replace")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as scratch:
-            scratch.write(text)
-        Path(scratch.name).chmod(0o644)
-        os.replace(scratch.name, path)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as scratch:
+            try:
+                scratch.write(content)
+                scratch.flush()
+                # A scratch file is for its owner alone; a report is for those whom the user's umask lets read it.
+                mask = os.umask(0)
+                os.umask(mask)
+                os.chmod(scratch.name, 0o666 & ~mask)
+                os.replace(scratch.name, path)
+            except OSError:
+                os.unlink(scratch.name)
+                raise
     except OSError as error:
         raise AnsibleActionFail(f"dest: {path} cannot be written: {error.strerror}.") from error
+
+
+def publish(
+    files: Mapping[str, str], makers: Mapping[str, Callable[[Doc], str]], docs: Mapping[str, Doc], excuse: Excuse
+) -> list[str]:
+    """Write the renderings in their order, each for itself; sentences for what is not in them."""
+    problems = []
+    for form, make in makers.items():
+        made = rendering.render(Path(files[form]).name, make, docs[form], excuse)
+        problems += made.problems
+        if made.text is not None:
+            write(Path(files[form]), made.text)
+    return problems
+
+
+def show(make: Callable[[Doc], str], doc: Doc, excuse: Excuse) -> list[str]:
+    """Print the table; sentences for what is not in it."""
+    made = rendering.render("The table", make, doc, excuse)
+    if made.text is not None:
+        Display().display("\n" + made.text)
+    return made.problems
+
+
+def to_json(doc: Doc) -> str:
+    """The document as a file."""
+    return json.dumps(doc, indent=1, sort_keys=True) + "\n"
+
+
+def unjudged(name: str, why: str, table: ReleaseTable, now: str | None) -> dict[str, Any]:
+    """A host of which nothing can be told but this."""
+    trouble = {"kind": "failed", "message": why}
+    return status.host_status(name, None, trouble, table, collector.moment(now, "now"))
 
 
 class ActionModule(collector.SignalsAction):
@@ -93,6 +139,7 @@ class ActionModule(collector.SignalsAction):
                 "changes": [],
                 "files": {},
                 "not_reached": [],
+                "problems": [],
                 "artifact": None,
             }
         variables = (task_vars or {}).get("hostvars", {})
@@ -117,20 +164,27 @@ class ActionModule(collector.SignalsAction):
             selected = {host["name"] for host in shown}
             view = report.document(shown, query=arguments["query"], **facts)
             view["changes"] = [change for change in whole["changes"] if change["name"] in selected]
-        if arguments["show"]:
-            width = shutil.get_terminal_size((160, 24)).columns
-            Display().display("\n" + report.terminal(view, width))
         files = {kind: str(dest / f"status.{kind}") for kind in ("html", "json", "md")}
+
+        def excuse(name: str, why: str) -> dict[str, Any]:
+            return unjudged(name, why, table, facts["generated_at"])
+
+        problems = []
         if not self._task.check_mode:
-            write(Path(files["json"]), json.dumps(whole, indent=1, sort_keys=True) + "\n")
-            write(Path(files["html"]), report.html(view))
-            write(Path(files["md"]), report.markdown(view))
+            makers = {"json": to_json, "html": report.html, "md": report.markdown}
+            problems += publish(files, makers, {"json": whole, "html": view, "md": view}, excuse)
             # A host that left the inventory is named once, then forgotten.
             kept = {name: one for name, one in history.items() if name in variables}
             write(dest / "history.json", json.dumps(kept | self.remembered(hosts), indent=1, sort_keys=True) + "\n")
 
+        if arguments["show"]:
+            width = shutil.get_terminal_size((160, 24)).columns
+            problems += show(lambda doc: report.terminal(doc, width), view, excuse)
+        for problem in problems:
+            Display().warning(problem)
         lost = [host["name"] for host in hosts if not host["reached"]]
         result.update(changed=False, summary=view["summary"], changes=view["changes"], files=files, not_reached=lost)
+        result["problems"] = problems
         most = arguments["artifact_bytes"]
         result["artifact"] = None if most is None else workflow.artifact(json.loads(json.dumps(whole)), most)
         if lost:
@@ -160,14 +214,20 @@ class ActionModule(collector.SignalsAction):
     @staticmethod
     def judge(name: str, variables: Mapping[str, Any], table: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """One host of the status, from the result that the status play has registered."""
-        answer = variables.get(arguments["result_var"]) or {}
-        signals = answer.get("signals")
-        trouble = answer.get("problem")
-        if signals is None and trouble is None:
-            trouble = collector.problem(answer["msg"]) if answer.get("msg") else NO_ANSWER
-        now = collector.moment(answer.get("judged_at") or arguments["now"], "now")
-        azure = variables.get(arguments["azure_var"])
-        return status.host_status(name, signals, trouble, table, now, azure=azure, classes=arguments["classes"])
+        try:
+            answer = variables.get(arguments["result_var"]) or {}
+            # Another module's answer has not come through the door yet.
+            signals = door.admit(answer.get("signals"))
+            trouble = answer.get("problem")
+            if signals is None and trouble is None:
+                trouble = collector.problem(answer["msg"]) if answer.get("msg") else NO_ANSWER
+            now = collector.moment(answer.get("judged_at") or arguments["now"], "now")
+            azure = variables.get(arguments["azure_var"])
+            return status.host_status(name, signals, trouble, table, now, azure=azure, classes=arguments["classes"])
+        except Exception as error:
+            # Nobody knows what a host's words can bring about, and the others are to have their report.
+            why = f"What it said cannot be judged ({rendering.said(error)})."
+            return unjudged(name, why, table, arguments["now"])
 
     @staticmethod
     def history(path: Path) -> dict[str, dict[str, Any]]:

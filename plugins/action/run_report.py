@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
@@ -16,8 +15,10 @@ from ansible.utils.display import Display
 from ansible_collections.rebootless.patching.plugins.action import fleet_report
 from ansible_collections.rebootless.patching.plugins.plugin_utils import (
     collector,
+    door,
     query,
     record,
+    rendering,
     run_history,
     run_report,
     workflow,
@@ -77,7 +78,14 @@ class ActionModule(collector.SignalsAction):
         if arguments["kind"] == "run" and arguments["decisions"] is not None:
             raise AnsibleActionFail("decisions: they are a plan; for kind run give result_var or record.")
         if arguments["validate_only"]:
-            return result | {"changed": False, "summary": None, "files": {}, "failed_hosts": [], "artifact": None}
+            return result | {
+                "changed": False,
+                "summary": None,
+                "files": {},
+                "failed_hosts": [],
+                "problems": [],
+                "artifact": None,
+            }
         try:
             found = self.gather(arguments, (task_vars or {}).get("hostvars", {}))
         except record.RecordError as error:
@@ -87,24 +95,32 @@ class ActionModule(collector.SignalsAction):
             raise AnsibleActionFail("No host was decided on, so there is nothing to report.")
 
         kind, dest = arguments["kind"], Path(arguments["dest"])
+        found, problems = self.sound(kind, found)
         whole = self.document(kind, found, None)
         view = whole
         if arguments["query"]:
             chosen = {host["name"] for host in self.select(whole["hosts"], arguments["query"])}
             view = self.document(kind, found.only(chosen), arguments["query"])
+        files = {form: str(dest / f"{kind}.{form}") for form in ("html", "json", "md")}
+
+        def excuse(name: str, why: str) -> dict[str, Any]:
+            # As a document has it, of one host alone.
+            return self.document(kind, Found([run_report.unshown(kind, name, why)], found.about, []), None)["hosts"][0]
+
+        if not self._task.check_mode:
+            makers = {"json": fleet_report.to_json, "html": run_report.html, "md": run_report.markdown}
+            problems += fleet_report.publish(files, makers, {"json": whole, "html": view, "md": view}, excuse)
         if arguments["show"]:
             width = shutil.get_terminal_size((160, 24)).columns
-            Display().display("\n" + run_report.terminal(view, width))
-        files = {form: str(dest / f"{kind}.{form}") for form in ("html", "json", "md")}
-        if not self._task.check_mode:
-            fleet_report.write(Path(files["json"]), json.dumps(whole, indent=1, sort_keys=True) + "\n")
-            fleet_report.write(Path(files["html"]), run_report.html(view))
-            fleet_report.write(Path(files["md"]), run_report.markdown(view))
+            problems += fleet_report.show(lambda doc: run_report.terminal(doc, width), view, excuse)
+        for problem in problems:
+            Display().warning(problem)
 
         bad = run_report.failed(whole)
         most = arguments["artifact_bytes"]
         passed_on = None if most is None else workflow.artifact(record.plain(whole), most)
         result.update(changed=False, summary=view["summary"], files=files, failed_hosts=bad, artifact=passed_on)
+        result["problems"] = problems
         if bad:
             what = "could not be asked" if kind == "plan" else "could not be asked or did not end well"
             result.update(failed=True, msg=f"{len(bad)} of {len(whole['hosts'])} hosts {what}: {', '.join(bad)}.")
@@ -139,6 +155,25 @@ class ActionModule(collector.SignalsAction):
             previous=found.previous,
             **facts,
         )
+
+    @classmethod
+    def sound(cls, kind: str, found: Found) -> tuple[Found, list[str]]:
+        """The same with a note in place of each host that no document can be made of; sentences that name them."""
+        try:
+            cls.document(kind, found, None)
+        except Exception:
+            # Nobody knows what a host's words or a damaged record can bring about, and the others are to have their report.
+            hosts, problems = [], []
+            for host in found.hosts:
+                try:
+                    cls.document(kind, found.only({host["name"]}), None)
+                    hosts.append(host)
+                except Exception as error:
+                    why = f"What is known of it cannot be shown ({rendering.said(error)})."
+                    problems.append(f"{door.line(host['name'], 255)}: {why}")
+                    hosts.append(run_report.unshown(kind, host["name"], why))
+            return found._replace(hosts=hosts, problems=[*found.problems, *problems]), problems
+        return found, []
 
     def gather(self, arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> Found:
         """The decisions or results from where the task says.

@@ -124,6 +124,13 @@ files:
   returned: always
   type: dict
   sample: {html: ./rebootless-status/status.html, json: ./rebootless-status/status.json, md: ./rebootless-status/status.md}
+problems:
+  description: What of the hosts could not be put into a report, in sentences that name the host; the others are in it.
+  returned: always
+  type: list
+  elements: str
+  version_added: 0.2.0
+  sample: []
 not_reached:
   description: Names of the hosts that could not be asked.
   returned: always

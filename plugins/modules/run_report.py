@@ -119,6 +119,13 @@ files:
   returned: always
   type: dict
   sample: {html: ./rebootless-run/run.html, json: ./rebootless-run/run.json, md: ./rebootless-run/run.md}
+problems:
+  description: What of the hosts could not be put into a report, in sentences that name the host; the others are in it.
+  returned: always
+  type: list
+  elements: str
+  version_added: 0.2.0
+  sample: []
 failed_hosts:
   description: Names of the hosts that could not be asked, did not end well, or were left out of service.
   returned: always

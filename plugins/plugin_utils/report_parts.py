@@ -68,7 +68,10 @@ CLASSES = ("servicing", "identity", "management", "file_rename", "legacy")
 def clean(text: object) -> str:
     """One line without control and direction characters: a host's text must not steer a terminal or a reader's eye."""
     flat = " ".join(str(text).split())
-    return "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(char) in {"Cc", "Cf"} else char for char in flat)
+    if flat.isascii() and flat.isprintable():
+        return flat
+    steers = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    return "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(char) in steers else char for char in flat)
 
 
 def moment(value: str | None) -> str:
@@ -114,8 +117,11 @@ def problem_words(host: Mapping[str, Any]) -> tuple[str, str]:
 
 def columns_of(text: str) -> int:
     """How many columns a text takes in a terminal."""
-    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
-    return len(text) + wide - sum(unicodedata.combining(char) != 0 for char in text)
+    return len(text) if text.isascii() else sum(map(_columns, text))
+
+
+def _columns(char: str) -> int:
+    return 1 + (unicodedata.east_asian_width(char) in "WF") - (unicodedata.combining(char) != 0)
 
 
 def shorten(text: str, width: int) -> str:
@@ -124,10 +130,11 @@ def shorten(text: str, width: int) -> str:
         return text
     if columns_of(text.partition(".")[0]) < width:
         return _head(text, width - 1) + "…"
-    head, tail = _head(text, width - 1 - (width - 1) // 2), text
-    while columns_of(tail) > (width - 1) // 2:
-        tail = tail[1:]
-    return f"{head}…{tail}"
+    head, room = _head(text, width - 1 - (width - 1) // 2), (width - 1) // 2
+    start = len(text)
+    while start and (room := room - _columns(text[start - 1])) >= 0:
+        start -= 1
+    return f"{head}…{text[start:]}"
 
 
 def pad(text: str, width: int) -> str:
@@ -140,19 +147,26 @@ def wrap(text: str, width: int, lines: int, indent: str = "") -> list[str]:
     """The text in at most `lines` lines of `width` columns; what does not fit is marked by … ."""
     found = [""]
     for word in text.split():
-        rest = word
         joined = f"{found[-1]} {word}" if found[-1].strip() else found[-1] + word
-        if columns_of(joined) <= width:
+        # A long word is looked at once, whatever its length.
+        if len(word) <= 2 * width and columns_of(joined) <= width:
             found[-1] = joined
             continue
         if found[-1].strip():
             found.append(indent)
-        while columns_of(found[-1] + rest) > width:
-            part = _head(rest, width - columns_of(found[-1]))
-            found[-1] += part
-            rest = rest[len(part) :]
-            found.append(indent)
-        found[-1] += rest
+        used = columns_of(found[-1])
+        begun = False
+        for char in word:
+            if begun and used + _columns(char) > width:
+                found.append(indent)
+                if len(found) > lines:
+                    break
+                used = columns_of(indent)
+            found[-1] += char
+            used += _columns(char)
+            begun = True
+        if len(found) > lines:
+            break
     if len(found) > lines:
         found = [*found[: lines - 1], _head(found[lines - 1], width - 2) + " …"]
     return found
@@ -160,8 +174,11 @@ def wrap(text: str, width: int, lines: int, indent: str = "") -> list[str]:
 
 def _head(text: str, width: int) -> str:
     """As much of the beginning of a text as fits, at least one character."""
-    while len(text) > 1 and columns_of(text) > width:
-        text = text[:-1]
+    used = 0
+    for place, char in enumerate(text):
+        used += _columns(char)
+        if used > width:
+            return text[: max(place, 1)]
     return text
 
 

@@ -64,6 +64,13 @@ def blank(name: str, outcome: str) -> dict[str, Any]:
     return {"name": name, "outcome": outcome, "words": [], **dict.fromkeys(keys)}
 
 
+def unshown(kind: str, name: str, why: str) -> dict[str, Any]:
+    """A host of which nothing can be shown but why: a decision for a plan, else a result."""
+    if kind == "plan":
+        return {**NO_DECISION, "name": name, "reached": False, "problem": {"kind": "failed", "message": why}}
+    return {**blank(name, "not_finished"), "words": [why], "failed": True}
+
+
 def restarts_of(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The restarts of a host in order; a result that knows only its last one has that."""
     several = result.get("restarts")

@@ -9,9 +9,9 @@
 from __future__ import annotations
 
 from ansible_collections.rebootless.patching.plugins.plugin_utils.run_data import failed, plan, run
-from ansible_collections.rebootless.patching.plugins.plugin_utils.run_host import blank, lacking
+from ansible_collections.rebootless.patching.plugins.plugin_utils.run_host import blank, lacking, unshown
 from ansible_collections.rebootless.patching.plugins.plugin_utils.run_markdown import markdown
 from ansible_collections.rebootless.patching.plugins.plugin_utils.run_page import html
 from ansible_collections.rebootless.patching.plugins.plugin_utils.run_terminal import terminal
 
-__all__ = ["blank", "failed", "html", "lacking", "markdown", "plan", "run", "terminal"]
+__all__ = ["blank", "failed", "html", "lacking", "markdown", "plan", "run", "terminal", "unshown"]

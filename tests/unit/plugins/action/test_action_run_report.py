@@ -258,7 +258,7 @@ def test_query_chooses_what_is_shown_and_not_what_is_kept(tmp_path: Path) -> Non
 def test_table_is_shown_when_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "160")
     shown: list[str] = []
-    monkeypatch.setattr(action, "Display", lambda: SimpleNamespace(display=shown.append))
+    monkeypatch.setattr(action.fleet_report, "Display", lambda: SimpleNamespace(display=shown.append))
     arguments = {"kind": "plan", "dest": str(tmp_path), "decisions": examples.decisions()}
     act(arguments)
     assert shown == []
@@ -273,7 +273,14 @@ def test_check_mode_and_validate_only_write_nothing(tmp_path: Path) -> None:
     arguments = {"kind": "plan", "dest": str(tmp_path / "no"), "decisions": examples.decisions()}
     assert act(arguments, check=True)["failed_hosts"] == ["muc-hv-04"]
     only = {"kind": "run", "dest": str(tmp_path / "no"), "validate_only": True}
-    assert act(only) == {"changed": False, "summary": None, "files": {}, "failed_hosts": [], "artifact": None}
+    assert act(only) == {
+        "changed": False,
+        "summary": None,
+        "files": {},
+        "failed_hosts": [],
+        "problems": [],
+        "artifact": None,
+    }
     assert list(tmp_path.iterdir()) == []
 
 
