@@ -108,6 +108,11 @@ next: env-test env-next ## Every playbook once, with the newest prerelease of an
 lock: env-test ## requirements/*.txt anew from requirements/*.in: all that is pulled in, with hashes
 	tools/lock
 
+attack: env-test env-oldest ## Hosts that lie, broken answers, secrets: with the newest and the oldest supported ansible-core
+	$(PYTEST) $(SIDE_BY_SIDE) tests/attack
+	.venv/oldest/bin/python -m pytest -q $(SIDE_BY_SIDE) --ignore tests/attack/test_attack_plays.py tests/attack
+	REBOOTLESS_CONTROLLER=$(CURDIR)/.venv/oldest/bin $(PYTEST) tests/attack/test_attack_plays.py
+
 mutants: env-test ## Mutation testing of the core; survivors are listed with the reason why each is harmless
 	$(BIN)/python tools/mutants.py
 
