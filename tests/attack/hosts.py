@@ -33,6 +33,7 @@ NOW = "2026-04-15T12:00:00Z"
 MOMENT = datetime.fromisoformat(NOW)
 SIGNALS, OFFERS = "windows_signals_info", "windows_offers_info"
 SERVICES = "win_service_info"
+REBOOT = "win_reboot"
 Answers = dict[str, dict[str, Any]]
 Wire = Callable[[Answers], Any]
 
@@ -54,6 +55,7 @@ def answers() -> Answers:
                 "schema": 1,
                 "signals": fast_offers.signals(world, {"restart_answer": "auto"}, False),
             },
+            REBOOT: {"rebooted": True},
             SERVICES: {"changed": False, "exists": True, "services": [service], "warnings": []},
         }
     )
@@ -126,7 +128,8 @@ def run(given: Answers, dest: Path) -> dict[str, str]:
         (HONEST, honestly(decision), honestly(health)),
         (LIAR, decision(given, LIAR), health(given, LIAR)),
     ):
-        results[name] = host_run.result(name, decided, None, {"after": checked}, None, None)
+        failure = host_run.told(given[REBOOT])["why"] if name == LIAR else None
+        results[name] = host_run.result(name, decided, None, {"after": checked}, None, failure)
         for step, data in (("decided", decided), ("verified_after", checked), ("host_finished", results[name])):
             record.append(path, record.entry("r", step, name, data, MOMENT))
     record.append(path, record.entry("r", "run_started", None, {"hosts": [HONEST, LIAR]}, MOMENT))

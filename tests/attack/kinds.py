@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from hosts import OFFERS, SERVICES, SIGNALS, Answers
+from hosts import OFFERS, REBOOT, SERVICES, SIGNALS, Answers
 
 TEXTS = {
     "jinja": "{{ 7 * 7 }}{% for x in [1] %}{{ lookup('pipe', 'id') }}{% endfor %}",
@@ -92,6 +92,11 @@ def warning(answers: Answers, value: Any) -> None:
     answers[SERVICES]["warnings"] = [f"Failed to open service '{value}' to get more info, ignoring: no"]
 
 
+def refusal(answers: Answers, value: Any) -> None:
+    """Windows refuses to restart, in these words."""
+    answers[REBOOT] = {"failed": True, "msg": "shutdown failed", "rc": 1, "stderr": value}
+
+
 FIELDS: dict[str, Callable[[Answers, Any], None]] = {
     "edition": probe("edition_id"),
     "build": probe("build", "CurrentBuild"),
@@ -122,6 +127,7 @@ FIELDS: dict[str, Callable[[Answers, Any], None]] = {
     "name of a service": service("name"),
     "start type of a service": service("start_mode"),
     "warning on a service": warning,
+    "error of shutdown.exe": refusal,
     "message of the collector": module(SIGNALS),
     "message of the offers": module(OFFERS),
     "message of the services": module(SERVICES),
