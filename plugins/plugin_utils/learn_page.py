@@ -282,7 +282,7 @@ class _Reader:
                 break
             name, colon, value = line.partition(":")
             if colon:
-                self.front[name.strip()] = value.strip()
+                self.front[name.strip()] = shown(value, SHOWN)
         raise self.error("the front matter has no end; a line of three dashes is expected after it.")
 
     def close(self) -> None:

@@ -913,3 +913,9 @@ def test_page_of_a_thousand_products_names_some_of_them() -> None:
     found = {name: count for name, count in page.ignored.items() if "does not cover" in name}
     assert (len(found), sum(found.values())) == (21, 1000)
     assert found["row of a product that the table does not cover: further ones"] == 980
+
+
+def test_front_matter_is_short_and_harmless() -> None:
+    front = read(change("git_commit_id: 0", f"git_commit_id: {HOSTILE}")).front
+    assert front["git_commit_id"].isprintable()
+    assert len(front["git_commit_id"]) == 80
