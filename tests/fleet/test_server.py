@@ -23,8 +23,9 @@ from typing import Any
 import pytest
 import winrm
 import yaml
+from ansible_collections.rebootless.patching.plugins.plugin_utils import pending_reboot
 from conftest import HERE, Run, simfleet
-from fleet import cli, executors, faults, model, payload, pwsh, server, tls, worlds
+from fleet import cli, executors, fast, faults, model, payload, pwsh, restart, server, tls, worlds
 from fleet.host import REBOOT_PENDING, VERSION, Host
 from winrm.exceptions import InvalidCredentialsError, WinRMOperationTimeoutError, WSManFaultError
 
@@ -213,6 +214,84 @@ def test_restart_changes_the_boot_time_and_clears_what_waits_for_it() -> None:
             assert gone["from"] < gone["to"]
 
     asyncio.run(main())
+
+
+def test_a_restart_takes_every_mark_away_that_windows_takes_away_and_no_other() -> None:
+    """By the core: what waits before a restart, after it, and after one of a host that keeps a mark."""
+    microsoft, system = r"HKLM\SOFTWARE\Microsoft", r"HKLM\SYSTEM\CurrentControlSet"
+    current, names = rf"{microsoft}\Windows\CurrentVersion", rf"{system}\Control\ComputerName"
+    cbs, parameters = rf"{current}\Component Based Servicing", rf"{system}\Services\Tcpip\Parameters"
+    answers = {
+        "ReturnValue": 0,
+        "RebootPending": True,
+        "IsHardRebootPending": False,
+        "RebootDeadline": "2026-09-21T01:00:00Z",
+    }
+    world = {
+        "clock": "2026-09-20T12:00:00Z",
+        "judged_at": "2026-09-20T11:00:00Z",
+        "logon": "local",
+        "registry": {
+            **{rf"{cbs}\{name}": {} for name in ("RebootPending", "PackagesPending")},
+            rf"{current}\WindowsUpdate\Auto Update\RebootRequired": {"a": 1},
+            rf"{microsoft}\WindowsUpdate\UX\StateVariables": {"RebootRequired": 1, "Other": 2},
+            rf"{microsoft}\ServerManager": {"CurrentRebootAttempts": 1},
+            rf"{microsoft}\ServerManager\ServicingStorage\ServerComponentCache": {"RestartRequired": 1},
+            rf"{microsoft}\Updates": {"UpdateExeVolatile": 1},
+            rf"{microsoft}\SMS\Mobile Client\Reboot Management\RebootData": {"RebootBy": 1},
+            rf"{current}\RunOnce": {"DVDRebootSignal": 1},
+            rf"{names}\ActiveComputerName": {"ComputerName": "OLD"},
+            rf"{names}\ComputerName": {"ComputerName": "NEW"},
+            parameters: {"Hostname": "old", "NV Hostname": "new"},
+            rf"{system}\Services\Netlogon\JoinDomain": {},
+            rf"{system}\Control\Session Manager": {"PendingFileRenameOperations2": [r"*1\??\C:\a", r"!\??\C:\b"]},
+        },
+        "files": [r"C:\a"],
+        "cim_methods": {
+            "root/ccm/ClientSDK": {"CCM_ClientUtilities": {"DetermineIfRebootPending": answers}},
+            "root/Microsoft/Windows/DesiredStateConfiguration": {
+                "MSFT_DSCLocalConfigurationManager": {
+                    "GetMetaConfiguration": {"MetaConfiguration": {"LCMState": "PendingReboot"}}
+                }
+            },
+        },
+        "update_agent": {"reboot_required": True, "reboot_required_before_installation": True},
+    }
+
+    def waiting(state: dict[str, Any]) -> list[str]:
+        answer = pending_reboot.pending_restart(fast.signals(state, {}), pending_reboot.CLASSES)
+        return [str(reason["source"]) for reason in answer["reasons"]]
+
+    def restarted(**reboot: Any) -> dict[str, Any]:
+        made = Host("host", {**world, "reboot": reboot})
+        made.booted()
+        made.socket.close()
+        return made.state
+
+    every = [source.probe for source in pending_reboot.SOURCES if source.probe != "cbs_reboot_in_progress"]
+    assert waiting(world) == every
+    assert set(every) - {"cbs_packages_pending", "server_manager_attempts", "dvd_reboot_signal"} == set(
+        restart.MARKS
+    ) - {"update_screen"}
+    after = restarted()
+    assert waiting(after) == ["cbs_packages_pending", "server_manager_attempts", "dvd_reboot_signal"]
+    assert after["registry"][parameters] == {"Hostname": "new", "NV Hostname": "new"}
+    assert after["registry"][rf"{microsoft}\WindowsUpdate\UX\StateVariables"] == {"Other": 2}
+    assert answers["RebootPending"], "the world that was given stays as it is"
+    assert (after["clock"], after["judged_at"]) == ("2026-09-20T12:03:00Z", "2026-09-20T11:03:00Z")
+    kept = waiting(restarted(keeps=["agent_reboot_required", "domain_join"]))
+    assert set(kept) - set(waiting(after)) == {"agent_reboot_required", "domain_join"}
+
+
+def test_a_host_name_that_differs_from_the_active_name_for_good() -> None:
+    """Case stale-mark: a restart gives both names what is configured, and these two differ."""
+    parameters = r"HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters"
+    state = worlds.merge(
+        WORLDS["s25-arc-on-track"], {"registry": {parameters: {"Hostname": "srv01-old", "NV Hostname": "srv01-old"}}}
+    )
+    before = fast.signals(state, {})["computer_name"]["value"]
+    restart.carry_out(state)
+    assert fast.signals(state, {})["computer_name"]["value"] == before
 
 
 def test_port_stays_reserved_and_refuses_while_the_host_is_down() -> None:

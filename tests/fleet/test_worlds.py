@@ -109,7 +109,8 @@ MISTAKES = [
     ({"clock": None}, "clock: is missing: yyyy-MM-ddTHH:mm:ssZ"),
     ({"clock": "2026-09-20"}, 'clock: "2026-09-20" is not allowed; allowed: yyyy-MM-ddTHH:mm:ssZ'),
     ({"clock": "2026-02-30T12:00:00Z"}, 'clock: "2026-02-30T12:00:00Z" is no date of the calendar'),
-    ({"boot": "2026-12-01T12:00:00Z"}, "boot: 2026-12-01T12:00:00Z is after the clock"),
+    ({"judged_at": "2026-02-30T12:00:00Z"}, 'judged_at: "2026-02-30T12:00:00Z" is no date of the calendar'),
+    ({"reboot": {"keeps": ["cbs_reboot"]}}, '"cbs_reboot" is not allowed; allowed: cbs_reboot_pending, wu_reboot'),
     ({"title": ""}, "title: "),
     ({"logon": "remote"}, 'logon: "remote" is not allowed; allowed: network, local'),
     ({"time_zone": {"id": "UTC"}}, "time_zone.utc_offset_minutes: is missing: minutes east"),
@@ -177,6 +178,13 @@ MISTAKES = [
         {"expect": {k: v for k, v in EXPECT.items() if k != "fact"}},
         "expect.fact: is missing: the fact the verdict rests on",
     ),
+    ({"expect": {"fact": "f"}}, "expect: "),
+    ({"expect": {"fact": "f", "state": {"one_of": ["on_track", "offtrack"]}}}, "(meant off_track?)"),
+    ({"expect": {"fact": "f", "state": {"oneof": ["on_track"]}}}, "expect.state.oneof: unknown key; allowed: one_of"),
+    (
+        {"expect": {"fact": "f", "reasons": {"must_say": []}}},
+        "expect.reasons.must_say: [] is not allowed; allowed: these",
+    ),
     (
         {"expect": {**EXPECT, "pending_reasons": ["cbs"]}},
         'expect.pending_reasons[0]: "cbs" is not allowed; allowed: class:',
@@ -191,6 +199,39 @@ def test_mistake_names_file_key_and_what_is_allowed(tmp_path: Path, change: dict
     assert said in found
     # The clock is missing because the world deletes it, so the world is named.
     assert f"{tmp_path}/host.yml: " in found
+
+
+VERDICT = {"state": "unknown", "track": "unknown", "reasons": ["a", "b"], "warnings": [], "pending": None}
+
+
+@pytest.mark.parametrize(
+    ("expect", "said"),
+    [
+        ({}, []),
+        ({"state": "unknown", "reasons": ["a", "b"], "pending": None}, []),
+        ({"state": {"one_of": ["unknown", "behind"]}, "pending": {"one_of": [None, True]}}, []),
+        ({"reasons": {"must_say": ["b"], "must_not_say": ["c"]}}, []),
+        ({"state": "behind"}, ['state: "unknown", expected "behind"']),
+        ({"pending": False}, ["pending: null, expected false"]),
+        ({"pending": {"one_of": [True, False]}}, ["pending: null, expected one of [true, false]"]),
+        ({"reasons": ["b", "a"]}, ['reasons: ["a", "b"], expected ["b", "a"]']),
+        (
+            {"reasons": {"must_say": ["c"], "must_not_say": ["a", "d"]}},
+            ['reasons: must say c, says ["a", "b"]', "reasons: must not say a"],
+        ),
+    ],
+)
+def test_a_part_of_a_verdict_may_be_expected(tmp_path: Path, expect: dict[str, Any], said: list[str]) -> None:
+    stated = {"track": "unknown", "fact": "a fact", **expect}
+    assert worlds.load(write(tmp_path, {"expect": stated}))["host"]["expect"] == stated
+    assert worlds.unmet(stated, VERDICT) == said
+
+
+def test_odd_answers_of_a_host_load(tmp_path: Path) -> None:
+    odd = [{"kb": ""}, {"kb": " ", "installed_on": None}, {"kb": None, "installed_on": ""}, {"kb": "File 1"}]
+    times = {"boot": "2026-09-21T02:31:00Z", "judged_at": "2026-09-19T12:00:00Z"}
+    world = worlds.load(write(tmp_path, {**times, "hotfixes": odd}))["host"]
+    assert (world["hotfixes"], world["boot"] > world["clock"] > world["judged_at"]) == (odd, True)
 
 
 def test_mistake_of_a_fragment_names_the_fragment(tmp_path: Path) -> None:

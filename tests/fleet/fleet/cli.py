@@ -124,7 +124,7 @@ def inventory(hosts: Sequence[Host], options: argparse.Namespace, trust: Path | 
         entry = server.client_settings(host, USER, PASSWORD, "https" if trust else "http")
         entry["world"] = host.origin
         if not options.present:
-            entry["rebootless_now"] = host.state["clock"]
+            entry["rebootless_now"] = host.state.get("judged_at", host.state["clock"])
         if "azure" in host.state:
             entry["rebootless_azure"] = host.state["azure"]
         entries[host.name] = entry

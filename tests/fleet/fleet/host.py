@@ -16,21 +16,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from . import fast_packages, fast_preflight
+from . import fast_packages, fast_preflight, restart
 from .faults import HostFaults
+from .restart import CBS, REBOOT_PENDING, REBOOT_REQUIRED
 from .worlds import KINDS, merge
 
 if TYPE_CHECKING:
     from .updates import Run
 
 LOOPBACK = "127.0.0.1"
-CBS = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing"
-REBOOT_PENDING = CBS + r"\RebootPending"
-REBOOT_REQUIRED = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\WindowsUpdate\Auto Update\RebootRequired"
-SESSION_MANAGER = r"HKLM\SYSTEM\CurrentControlSet\Control\Session Manager"
-# Windows takes these away at boot: volatile keys, and what the session manager has carried out.
-GONE_AT_BOOT = (REBOOT_PENDING, REBOOT_REQUIRED)
-CARRIED_OUT_AT_BOOT = ("PendingFileRenameOperations", "PendingFileRenameOperations2")
 VERSION = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion"
 # Servicing keeps a package here that is installed but for the restart.
 PACKAGE = CBS + r"\Packages\Package_for_RollupFix~31bf3856ad364e35~amd64~~{build}.1.0"
@@ -241,22 +235,13 @@ class Host:
     def booted(self) -> float:
         """The state after a boot, and the seconds that servicing still needs.
 
-        The host's clock stands still otherwise, so it moves on here by a fixed time.
+        The host's clock stands still otherwise, so it moves on here by a fixed time, and the time of judgement with it.
         """
-        boot = datetime.fromisoformat(self.state["clock"]) + timedelta(minutes=2)
-        self.state["boot"] = f"{boot:%Y-%m-%dT%H:%M:%SZ}"
-        self.state["clock"] = f"{boot + timedelta(minutes=1):%Y-%m-%dT%H:%M:%SZ}"
-        gone = {key.lower() for key in GONE_AT_BOOT}
-        registry = self.state.get("registry", {})
-        for key in [
-            key for key in registry if key.lower() in gone or key.lower().startswith(tuple(k + "\\" for k in gone))
-        ]:
-            del registry[key]
-        for key, values in registry.items():
-            if key.lower() == SESSION_MANAGER.lower():
-                for name in CARRIED_OUT_AT_BOOT:
-                    values.pop(name, None)
-        self.agent.update(reboot_required=False, reboot_required_before_installation=False)
+        self.state["boot"] = later(self.state["clock"], timedelta(minutes=2))
+        for key in ("clock", "judged_at"):
+            if key in self.state:
+                self.state[key] = later(self.state[key], timedelta(minutes=3))
+        restart.carry_out(self.state, self.state.get("reboot", {}).get("keeps", ()))
         if "busy" in self.agent:
             self.agent["busy"] = False
         self._complete_packages()
@@ -453,6 +438,11 @@ class Host:
         self.cut()
         await asyncio.gather(*waiting, return_exceptions=True)
         self.socket.close()
+
+
+def later(time: str, by: timedelta) -> str:
+    """A time of a world, moved on."""
+    return f"{datetime.fromisoformat(time) + by:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def kbs(offer: Mapping[str, Any]) -> list[str]:

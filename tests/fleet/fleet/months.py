@@ -473,6 +473,8 @@ def advance(
         raise ValueError(f"to {_text(now)}: not before the world's clock, {world['clock']}, is expected")
     made = copy.deepcopy({key: value for key, value in world.items() if key != "expect"})
     made["clock"] = _text(now)
+    if "judged_at" in made:
+        made["judged_at"] = _text(datetime.fromisoformat(made["judged_at"]) + (now - before))
     beat = made.get("azcmagent", {}).get("lastHeartbeat")
     if beat and made["azcmagent"].get("status") == "Connected":
         made["azcmagent"]["lastHeartbeat"] = _text(datetime.fromisoformat(beat) + (now - before))
