@@ -3,6 +3,13 @@
 
 Set-StrictMode -Version Latest
 
+# Access denied by Windows and by WMI; WMI misses a privilege; Windows misses a privilege; elevation is required; the update agent
+# serves administrators alone.
+$refusals = 0x80070005, 0x80041003, 0x80041062, 0x80070522, 0x800702E4, 0x80240044
+
+# A 32-bit process on a 64-bit Windows is shown another registry and other folders, where nothing is pending and no agent is installed.
+$redirected = $env:PROCESSOR_ARCHITECTURE -eq 'x86' -and $env:PROCESSOR_ARCHITEW6432
+
 # A probe asks one question and answers {ok, value, error}: no question can fail the module that asks it.
 
 function ConvertTo-ProbeError {
@@ -21,7 +28,7 @@ function ConvertTo-ProbeError {
     if ($null -ne $native) { $code = '{0} {1:d}' -f $cause.GetType().Name, $native.Value }
 
     if ($cause -is [UnauthorizedAccessException] -or $cause -is [Security.SecurityException] -or
-        @(0x80070005, 0x80041003) -contains $hresult -or @('CimException 2', 'Win32Exception 5') -contains $code) {
+        $refusals -contains $hresult -or @('CimException 2', 'Win32Exception 5', 'Win32Exception 740', 'Win32Exception 1314') -contains $code) {
         $type = 'denied'
     }
     elseif ($cause -is [TimeoutException] -or $Record.CategoryInfo.Category -eq 'OperationTimeout' -or
@@ -47,6 +54,7 @@ function Invoke-Probe {
     $value = $null
     $problem = $null
     try {
+        if ($redirected) { throw [PlatformNotSupportedException]::new('This is a 32-bit PowerShell on a 64-bit Windows: what it reads is not what the host has.') }
         $value = & $Source
         # No output is not yet the null of JSON.
         if ($null -eq $value) { $value = $null }

@@ -4,6 +4,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 #AnsibleRequires -CSharpUtil Ansible.Basic
+#AnsibleRequires -CSharpUtil ..module_utils.AgentCall
 #AnsibleRequires -PowerShell ..module_utils.Probe
 
 $spec = @{
@@ -22,35 +23,6 @@ $answer = $module.Params.restart_answer
 $asked = $answer -eq 'always' -or ($answer -eq 'auto' -and -not $module.CheckMode)
 $criteria = "IsInstalled=0 and DeploymentAction='Installation'"
 $firstBuild = 26100
-
-# BeginSearch refuses to go without an object of this COM interface; a call that blocks gets its time limit from a thread of its own.
-$helpers = @'
-using System.Reflection;
-using System.Runtime.InteropServices;
-using System.Threading.Tasks;
-
-namespace Rebootless.Patching
-{
-    [ComImport, InterfaceType(ComInterfaceType.InterfaceIsIUnknown), Guid("88AEE058-D4B0-4725-A2F1-814A67AE964C")]
-    public interface ISearchCompletedCallback
-    {
-        void Invoke([MarshalAs(UnmanagedType.IUnknown)] object job, [MarshalAs(UnmanagedType.IUnknown)] object arguments);
-    }
-
-    public class SearchCallback : ISearchCompletedCallback
-    {
-        public void Invoke(object job, object arguments) { }
-    }
-
-    public static class Call
-    {
-        public static Task<object> Start(object target, string name, object argument)
-        {
-            return Task.Run(() => target.GetType().InvokeMember(name, BindingFlags.InvokeMethod, null, target, new object[] { argument }));
-        }
-    }
-}
-'@
 
 function Get-ComValue {
     param($InputObject, [string]$Name, [object[]]$Argument = @())
@@ -103,7 +75,7 @@ function Get-Build {
 function Wait-Call {
     param($Target, [string]$Name, $Argument, [int]$Seconds)
 
-    $task = [Rebootless.Patching.Call]::Start($Target.PSObject.BaseObject, $Name, $Argument)
+    $task = [ansible_collections.rebootless.patching.plugins.module_utils.AgentCall.Call]::Start($Target.PSObject.BaseObject, $Name, $Argument)
     # Nothing can abort it, but nobody has to wait: it ends with this process.
     if (-not $task.Wait([timespan]::FromSeconds($Seconds))) { throw [TimeoutException]::new() }
     , $task.Result
@@ -124,9 +96,8 @@ function Wait-Search {
 }
 
 function Get-SearchResult {
-    Add-Type -TypeDefinition $helpers
     $searcher = Get-KnownValue $session.value 'CreateUpdateSearcher'
-    $callback = [Rebootless.Patching.SearchCallback]::new()
+    $callback = [ansible_collections.rebootless.patching.plugins.module_utils.AgentCall.SearchCallback]::new()
     try {
         $job = Get-ComValue $searcher 'BeginSearch' @($criteria, $callback, 'rebootless.patching')
     }

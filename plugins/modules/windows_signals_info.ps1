@@ -36,7 +36,9 @@ function ConvertTo-UtcText {
     if ($null -eq $Time) { return $null }
     $culture = [cultureinfo]::InvariantCulture
     $parsed = $Time
-    if ($Time -isnot [datetime]) {
+    # A time without a zone is in UTC, also where JSON's text has become a time already, as in PowerShell 7.
+    if ($Time -is [datetime]) { if ($Time.Kind -eq 'Unspecified') { $parsed = [datetime]::SpecifyKind($Time, 'Utc') } }
+    else {
         $parsed = [DateTimeOffset]::MinValue
         $style = [Globalization.DateTimeStyles]::AssumeUniversal
         if (-not [DateTimeOffset]::TryParse([string]$Time, $culture, $style, [ref]$parsed)) { return $null }
@@ -123,8 +125,8 @@ function Get-MethodResult {
 function Get-ComProperty {
     param($InputObject, [string]$Name)
 
-    # By reflection, because PowerShell may turn a property that throws into null.
-    [bool]$InputObject.GetType().InvokeMember($Name, 'GetProperty', $null, $InputObject, $null)
+    # By reflection, because PowerShell may turn a property that throws into null. No cast: null is no answer.
+    $InputObject.GetType().InvokeMember($Name, 'GetProperty', $null, $InputObject, $null)
 }
 
 function Get-OperatingSystem {
@@ -168,12 +170,11 @@ function Get-VbsStatus {
 }
 
 function Get-ArcAgent {
-    # A service that started before the agent was installed has an old PATH.
-    $names = @('azcmagent', "$env:ProgramFiles\AzureConnectedMachineAgent\azcmagent.exe")
-    $command = Get-Command -Name $names -CommandType Application -ErrorAction Ignore | Select-Object -First 1
-    if ($null -eq $command) { return $null }
+    # Never from PATH: what may run as SYSTEM must lie where only administrators write.
+    $program = "$env:ProgramFiles\AzureConnectedMachineAgent\azcmagent.exe"
+    if (-not (Test-Path -LiteralPath $program -PathType Leaf)) { return $null }
     $start = New-Object -TypeName System.Diagnostics.ProcessStartInfo -Property @{
-        FileName = $command.Path
+        FileName = $program
         Arguments = 'show -j'
         UseShellExecute = $false
         CreateNoWindow = $true
@@ -256,14 +257,16 @@ function Get-FileRename {
             if ($null -ne $value) { , @($value) }
         })
     if ($values.Count -eq 0) { return $null }
+    # '!' replaces what is there; '*1' and '*2' are what Windows writes since 2025.
+    $prefix = '^(?:[!*]\d*)*\\\?\?\\'
     $total = 0
     $pairs = @(foreach ($entries in $values) {
         for ($index = 0; $index -lt $entries.Count; $index += 2) {
             $total++
             if ($total -gt 50) { continue }
-            $source = $entries[$index] -replace '^!?\\\?\?\\', ''
+            $source = $entries[$index] -replace $prefix, ''
             $destination = ''
-            if ($index + 1 -lt $entries.Count) { $destination = $entries[$index + 1] -replace '^!?\\\?\?\\', '' }
+            if ($index + 1 -lt $entries.Count) { $destination = $entries[$index + 1] -replace $prefix, '' }
             $exists = $null
             # Only paths with a drive letter: a share could keep us waiting.
             if ($source -match '^[A-Za-z]:\\') { try { $exists = Test-Path -LiteralPath $source } catch { $exists = $null } }
@@ -278,7 +281,7 @@ function Get-PatchExtension {
     if (-not (Test-Path -LiteralPath $folder)) { return $null }
     $names = [string[]]@(Get-ChildItem -LiteralPath $folder | Where-Object { $_.PSIsContainer } |
             ForEach-Object { [string]$_.PSChildName } |
-            Where-Object { $_ -like 'Microsoft.CPlat.Core.WindowsHotpatch*' -or $_ -like '*WindowsPatchExtension*' })
+            Where-Object { $_ -match '^Microsoft\.CPlat\.Core\.WindowsHotpatch|WindowsPatchExtension|WindowsOsUpdateExtension' })
     [array]::Sort($names, [StringComparer]::Ordinal)
     , [object[]]$names
 }
@@ -287,8 +290,8 @@ function Get-CcmReboot {
     $answer = Get-MethodResult 'root/ccm/ClientSDK' 'CCM_ClientUtilities' 'DetermineIfRebootPending'
     [ordered]@{
         return_value = $answer.ReturnValue
-        reboot_pending = [bool]$answer.RebootPending
-        hard_reboot_pending = [bool]$answer.IsHardRebootPending
+        reboot_pending = $answer.RebootPending
+        hard_reboot_pending = $answer.IsHardRebootPending
         deadline = ConvertTo-UtcText $answer.RebootDeadline
     }
 }
@@ -305,6 +308,10 @@ $mdm = "$software\PolicyManager\current\device\Update"
 $policy = 'HKLM:\SOFTWARE\Policies\Microsoft\Windows\WindowsUpdate'
 $cbs = "$windows\Component Based Servicing"
 $netlogon = "$services\Netlogon"
+$deadline = @(
+    'ConfigureDeadlineForQualityUpdates', 'ConfigureDeadlineGracePeriod', 'ConfigureDeadlineForFeatureUpdates',
+    'ConfigureDeadlineGracePeriodForFeatureUpdates', 'ConfigureDeadlineNoAutoReboot'
+)
 
 $probes = @{
     os = [ordered]@{
@@ -333,19 +340,18 @@ $probes = @{
     }
     arc = @{ arc_agent = { Get-ArcAgent } }
     policy = [ordered]@{
-        windows_update_policy = $policy, @(
+        windows_update_policy = $policy, ($deadline + @(
             'WUServer', 'DoNotConnectToWindowsUpdateInternetLocations', 'DeferQualityUpdates', 'DeferQualityUpdatesPeriodInDays',
             'PauseQualityUpdatesStartTime', 'SetPolicyDrivenUpdateSourceForQualityUpdates', 'ExcludeWUDriversInQualityUpdate',
-            'TargetReleaseVersionInfo', 'SetActiveHours', 'ActiveHoursStart', 'ActiveHoursEnd'
-        )
+            'TargetReleaseVersionInfo', 'SetActiveHours', 'ActiveHoursStart', 'ActiveHoursEnd', 'SetComplianceDeadline'
+        ))
         automatic_updates_policy = "$policy\AU", @(
             'UseWUServer', 'NoAutoUpdate', 'AUOptions', 'ScheduledInstallDay', 'ScheduledInstallTime', 'NoAutoRebootWithLoggedOnUsers',
             'AlwaysAutoRebootAtScheduledTime', 'AlwaysAutoRebootAtScheduledTimeMinutes'
         )
-        mdm_update_policy = $mdm, @(
-            'DeferQualityUpdatesPeriodInDays', 'PauseQualityUpdates', 'ConfigureDeadlineForQualityUpdates', 'AllowAutoUpdate',
-            'ActiveHoursStart', 'ActiveHoursEnd'
-        )
+        mdm_update_policy = $mdm, ($deadline + @(
+            'DeferQualityUpdatesPeriodInDays', 'PauseQualityUpdates', 'AllowAutoUpdate', 'ActiveHoursStart', 'ActiveHoursEnd'
+        ))
         active_hours = "$software\WindowsUpdate\UX\Settings", @('ActiveHoursStart', 'ActiveHoursEnd', 'SmartActiveHoursState')
     }
     services = @{ services = { Get-ServiceState } }
@@ -363,6 +369,7 @@ $probes = @{
         cbs_reboot_in_progress = { Test-RegistryKey "$cbs\RebootInProgress" }
         cbs_packages_pending = { Test-RegistryKey "$cbs\PackagesPending" }
         wu_reboot_required = { Get-ValueName "$windows\WindowsUpdate\Auto Update\RebootRequired" }
+        update_screen = "$software\WindowsUpdate\UX\StateVariables", 'RebootRequired'
         agent_reboot_required = { Get-ComProperty (New-Object -ComObject 'Microsoft.Update.SystemInfo') 'RebootRequired' }
         agent_reboot_before_install = {
             $session = New-Object -ComObject 'Microsoft.Update.Session'

@@ -68,6 +68,8 @@ def span(length: timedelta) -> str:
     return f"{seconds} s"
 
 
+# What every probe answers in a 32-bit PowerShell on a 64-bit Windows.
+REDIRECTED = 0x80131539 - 2**32
 CAUSES = {"denied": "access denied", "timeout": "timed out", "unavailable": "not available on the host"}
 
 
@@ -95,6 +97,8 @@ class Signals:
             return "no value" if answer.get("value") is None else "unusable value"
         error = answer.get("error")
         kind = error.get("type") if isinstance(error, Mapping) else None
+        if isinstance(error, Mapping) and error.get("hresult") == REDIRECTED:
+            return "read by a 32-bit PowerShell"
         return CAUSES.get(kind, "failed") if isinstance(kind, str) else "failed"
 
     def hresult(self, probe: str) -> int | None:

@@ -47,6 +47,7 @@ _VALUES: dict[str, tuple[tuple[str, str | None, str], ...]] = {
     "server_component_cache": (
         (_SOFTWARE + r"\ServerManager\ServicingStorage\ServerComponentCache", None, "RestartRequired"),
     ),
+    "update_screen": ((_SOFTWARE + r"\WindowsUpdate\UX\StateVariables", None, "RebootRequired"),),
     "computer_name": (
         (_CONTROL + r"\ComputerName\ActiveComputerName", "active", "ComputerName"),
         (_CONTROL + r"\ComputerName\ComputerName", "configured", "ComputerName"),
@@ -98,7 +99,7 @@ _LOGS = {
 }
 _PLUGINS = "C:\\Packages\\Plugins\\"
 _KINDS = {"string", "expandstring", "dword", "qword", "multistring", "binary"}
-_NO_NAMESPACE, _NO_METHOD = 0x8004100E, 0x80041055
+_NO_NAMESPACE, _NO_METHOD, _REDIRECTED = 0x8004100E, 0x80041055, 0x80131539
 _DWORD = 2**32
 # The collector lists no more pairs than this, and counts on.
 _LISTED = 50
@@ -122,6 +123,9 @@ def world_from_signals(
     """
     world: World = {"title": f"Recorded from {name}" if name else "Recorded", "registry": {}, "cim": {}, "broken": {}}
     _clock(world, signals, now)
+    if any(_hresult(signals, probe) == _REDIRECTED for probe in signals):
+        # A 32-bit PowerShell, which answers nothing.
+        return {key: world[key] for key in ("title", "clock", "boot")} | {"powershell": "32-bit"}
     for part in (_registry, _cim, _methods, _agent, _commands, _events, _files):
         part(world, signals)
     # An agent that tells nothing of itself is installed all the same.
@@ -310,7 +314,9 @@ def _agent(world: World, signals: Mapping[str, Any]) -> None:
         if kind and world["logon"] == "local":
             world["broken"].setdefault("com", {})[name] = kind
         elif not kind and _probe(signals, probe):
-            world.setdefault("update_agent", {})[key] = bool(_value(signals, probe))
+            said = _value(signals, probe)
+            # In a world null would take away what a fragment says.
+            world.setdefault("update_agent", {})[key] = "null" if said is None else said
 
 
 def _commands(world: World, signals: Mapping[str, Any]) -> None:

@@ -97,7 +97,12 @@ FULL: Result = {
                 *(r"\??\UNC\server\share\x", ""),
                 *("", ""),
             ],
-            "PendingFileRenameOperations2": [r"\??\D:\alone"],
+            "PendingFileRenameOperations2": [
+                *(r"*1\??\C:\Windows\System32\new.sys", r"!*2\??\C:\Windows\System32\drivers\old.sys"),
+                *(r"*\??\C:\a", r"*12\??\C:\b"),
+                *(r"+\??\C:\unknown", r"\Device\x"),
+                r"\??\D:\alone",
+            ],
         },
         CCS + r"\Control\Session Manager\Environment": {"PROCESSOR_ARCHITECTURE": "AMD64"},
         CCS + r"\Control\Session Manager\Memory Management": {
@@ -111,8 +116,13 @@ FULL: Result = {
         CV + r"\Component Based Servicing\RebootPending": {},
         CV + r"\WindowsUpdate\Auto Update\RebootRequired": {"b2": 1, "A1": 1, "_": 1},
         CV + r"\RunOnce": {"DVDRebootSignal": 1},
+        r"HKLM\SOFTWARE\Microsoft\WindowsUpdate\UX\StateVariables": {"RebootRequired": 1},
         r"HKLM\SOFTWARE\Microsoft\Updates\UpdateExeVolatile": {"Flags": 2},
-        r"HKLM\SOFTWARE\Policies\Microsoft\Windows\WindowsUpdate": {"WUServer": ["ExpandString", "%SystemRoot%"]},
+        r"HKLM\SOFTWARE\Policies\Microsoft\Windows\WindowsUpdate": {
+            "WUServer": ["ExpandString", "%SystemRoot%"],
+            "SetComplianceDeadline": 1,
+            "ConfigureDeadlineGracePeriod": 0,
+        },
         r"HKLM\SOFTWARE\Policies\Microsoft\Windows\WindowsUpdate\AU": {"AUOptions": ["QWord", 5000000000]},
         r"HKLM\SOFTWARE\Microsoft\SMS\Mobile Client\Reboot Management\RebootData": {"RebootBy": 0, "HardReboot": 1},
     },
@@ -143,6 +153,8 @@ FULL: Result = {
         {"kb": "KB5082063", "installed_on": "4/14/2026"},
         {"kb": "KB5087537", "installed_on": "01dcc1a2b3c4d5e6"},
         {"kb": "KB5094126", "installed_on": None},
+        {"kb": "", "installed_on": ""},
+        {"kb": None},
     ],
     "services": {"himds": {"status": "Running", "start_type": "Automatic"}, "Extra": {"status": "Stopped", "start_type": "Manual"}},
     "update_agent": {"reboot_required": True, "reboot_required_before_installation": False},
@@ -165,7 +177,13 @@ FULL: Result = {
         *({"log": fast.MDM_LOG, "provider": "MDM", "id": number, "level": 4, "time": f"2026-08-13T01:00:{number:02}Z",
            "properties": ["AllowRebootlessUpdates"]} for number in range(25)),
     ],
-    "files": [r"C:\windows\temp\X.tmp", "C:\\Packages\\Plugins\\Microsoft.CPlat.Core.WindowsPatchExtension\\", r"C:\Packages\Plugins\Other\x"],
+    "files": [
+        r"C:\windows\temp\X.tmp",
+        r"C:\Windows\System32\new.sys",
+        "C:\\Packages\\Plugins\\Microsoft.SoftwareUpdateManagement.WindowsOsUpdateExtension\\",
+        "C:\\Packages\\Plugins\\Microsoft.CPlat.Core.WindowsPatchExtension\\",
+        r"C:\Packages\Plugins\Other\x",
+    ],
 }  # fmt: skip
 
 NETWORK_LOGON: Result = {
@@ -261,7 +279,9 @@ def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collector]:
             pytest.fail(message)
         pytest.skip(message)
     script, stdin = record(tmp_path_factory.mktemp("payload"), "windows_signals_info", {"cim_timeout": 20})
-    with asyncio.Runner() as runner:
+    # A host is seldom in UTC: a time that is read as local shows.
+    with asyncio.Runner() as runner, pytest.MonkeyPatch.context() as patched:
+        patched.setenv("TZ", "Europe/Berlin")
         made = Collector(runner, script, stdin)
         yield made
         runner.run(made.pool.close())
@@ -289,14 +309,21 @@ def test_powershell_and_python_give_the_same_signals(collector: Collector, name:
 def test_what_a_full_world_answers(collector: Collector) -> None:
     signals = collector(FULL)["signals"]
     value = {name: signals[name]["value"] for name in signals if signals[name]["ok"]}
-    assert len(value) == len(signals) == 44
+    assert len(value) == len(signals) == 45
     assert value["file_renames"] == {
-        "total": 5,
+        "total": 8,
         "pairs": [
             {"source": r"C:\Windows\Temp\x.tmp", "destination": "", "source_exists": True},
             {"source": r"C:\new.dll", "destination": r"C:\Windows\System32\old.dll", "source_exists": False},
             {"source": r"UNC\server\share\x", "destination": "", "source_exists": None},
             {"source": "", "destination": "", "source_exists": None},
+            {
+                "source": r"C:\Windows\System32\new.sys",
+                "destination": r"C:\Windows\System32\drivers\old.sys",
+                "source_exists": True,
+            },
+            {"source": r"C:\a", "destination": r"C:\b", "source_exists": False},
+            {"source": r"+\??\C:\unknown", "destination": r"\Device\x", "source_exists": None},
             {"source": r"D:\alone", "destination": "", "source_exists": False},
         ],
     }
@@ -305,6 +332,8 @@ def test_what_a_full_world_answers(collector: Collector) -> None:
     assert value["hotfixes"][1:] == [
         {"kb": "KB5087537", "installed_on": "01dcc1a2b3c4d5e6"},
         {"kb": "KB5094126", "installed_on": ""},
+        {"kb": "", "installed_on": ""},
+        {"kb": None, "installed_on": ""},
     ]
     assert value["arc_agent"] == {
         "status": "Connected",
@@ -313,7 +342,13 @@ def test_what_a_full_world_answers(collector: Collector) -> None:
         "error_code": "",
     }
     assert value["wu_reboot_required"] == ["A1", "_", "b2"]
-    assert value["azure_patch_extensions"] == ["Microsoft.CPlat.Core.WindowsPatchExtension"]
+    assert value["azure_patch_extensions"] == [
+        "Microsoft.CPlat.Core.WindowsPatchExtension",
+        "Microsoft.SoftwareUpdateManagement.WindowsOsUpdateExtension",
+    ]
+    assert value["update_screen"] == 1
+    assert value["ccm_reboot"]["hard_reboot_pending"] is None
+    assert value["windows_update_policy"]["ConfigureDeadlineGracePeriod"] == 0
     assert value["domain_join"] == {"JoinDomain": True, "AvoidSpnSet": True}
     assert value["windows_update_policy"]["WUServer"] == "%SystemRoot%"
     assert [event["id"] for event in value["event_setup"]] == [4, 2]
@@ -329,6 +364,82 @@ def test_only_fifty_file_renames_are_listed(collector: Collector) -> None:
     found = collector(world, arguments)["signals"]["file_renames"]["value"]
     assert (found["total"], len(found["pairs"])) == (60, 50)
     assert found == fast.signals(world, arguments)["file_renames"]["value"]
+
+
+def test_what_is_null_stays_null(collector: Collector) -> None:
+    agent = {"reboot_required": "null", "reboot_required_before_installation": "null"}
+    answers = {"ReturnValue": 0, "RebootPending": None, "IsHardRebootPending": False}
+    methods = {"root/ccm/ClientSDK": {"CCM_ClientUtilities": {"DetermineIfRebootPending": answers}}}
+    world = {**FULL, "update_agent": agent, "cim_methods": methods}
+    signals = collector(world)["signals"]
+    assert signals == fast.signals(world, {})
+    assert [signals[name]["value"] for name in COM_PROBES.values()] == [None, None]
+    assert (signals["ccm_reboot"]["value"]["reboot_pending"], signals["ccm_reboot"]["value"]["deadline"]) == (
+        None,
+        None,
+    )
+
+
+def test_a_time_without_a_zone_is_utc(collector: Collector) -> None:
+    assert b"Berlin" in collector.raw({}, "[System.TimeZoneInfo]::Local.Id", b"")[1]
+    for beat in ("2026-08-20T11:55:00", "2026-08-20 11:55:00", "2026-08-20T13:55:00+02:00"):
+        world = {**FULL, "azcmagent": {"status": "Connected", "lastHeartbeat": beat}}
+        signals = collector(world, {"gather_subset": ["!all", "arc"]})["signals"]
+        assert signals["arc_agent"]["value"]["last_heartbeat"] == "2026-08-20T11:55:00Z"
+        assert signals == fast.signals(world, {"gather_subset": ["!all", "arc"]})
+
+
+def test_a_program_on_the_path_is_not_the_arc_agent(collector: Collector) -> None:
+    plant = r"""
+        $file = "$env:SIM_BIN/azcmagent"
+        [System.IO.File]::WriteAllText($file, "#!/bin/sh`necho '{`"status`": `"Connected`"}'`n")
+        [System.IO.File]::SetUnixFileMode($file, [System.IO.UnixFileMode]'UserRead, UserWrite, UserExecute')
+        & azcmagent
+    """
+    assert b"Connected" in collector.raw({}, plant, b"")[1]
+    arguments = {"gather_subset": ["!all", "arc"]}
+    absent = {key: value for key, value in FULL.items() if key != "azcmagent"}
+    assert collector(absent, arguments)["signals"]["arc_agent"] == {"ok": True, "value": None, "error": None}
+    assert collector(FULL, arguments)["signals"]["arc_agent"]["value"]["version"] == "1.52.02926.2264"
+    collector.raw({}, '[System.IO.File]::Delete("$env:SIM_BIN/azcmagent")', b"")
+
+
+def test_a_32_bit_powershell_knows_nothing(collector: Collector) -> None:
+    world = {**FULL, "powershell": "32-bit"}
+    signals = collector(world)["signals"]
+    assert signals == fast.signals(world, {})
+    assert {answer["error"]["hresult"] for answer in signals.values()} == {-2146233031}
+    assert collector(FULL)["signals"]["arc_agent"]["ok"]
+
+
+REFUSED = {
+    "denied": ["0x80070005", "0x80041003", "0x80041062", "0x80070522", "0x800702E4", "0x80240044"],
+    "timeout": ["0x80041069", "0x800705B4"],
+    "unavailable": ["0x8004100E", "0x80040154"],
+    "failed": ["0x80240016", "0x80070032"],
+}
+
+
+def test_numbers_say_how_a_question_failed(collector: Collector) -> None:
+    """Through ConvertTo-ProbeError of the collection itself."""
+    module = (MODULE.parents[1] / "module_utils" / "Probe.psm1").read_text(encoding="utf-8")
+    codes = [code for known in REFUSED.values() for code in known]
+    script = f"""
+        $module = New-Module -ScriptBlock {{ {module} }}
+        Import-Module -ModuleInfo $module
+        foreach ($code in {", ".join(codes)}) {{
+            try {{ throw [System.Runtime.InteropServices.COMException]::new('x', $code) }} catch {{ (ConvertTo-ProbeError $_).type }}
+        }}
+        foreach ($number in 5, 740, 1314, 2) {{
+            try {{ throw [System.ComponentModel.Win32Exception]::new($number) }} catch {{ (ConvertTo-ProbeError $_).type }}
+        }}
+    """
+    rc, out, err = collector.raw({}, script, b"")
+    assert rc == 0, err
+    assert out.decode().split() == [
+        *(kind for kind, known in REFUSED.items() for _code in known),
+        *("denied", "denied", "denied", "failed"),
+    ]
 
 
 @pytest.mark.parametrize("kind", ["denied", "timeout", "failed", "missing"])

@@ -28,6 +28,10 @@ SESSION_MANAGER = CONTROL + r"\Session Manager"
 MEMORY = SESSION_MANAGER + r"\Memory Management"
 MDM = SOFTWARE + r"\PolicyManager\current\device\Update"
 POLICY = r"HKLM\SOFTWARE\Policies\Microsoft\Windows\WindowsUpdate"
+DEADLINE = (
+    "ConfigureDeadlineForQualityUpdates ConfigureDeadlineGracePeriod ConfigureDeadlineForFeatureUpdates "
+    "ConfigureDeadlineGracePeriodForFeatureUpdates ConfigureDeadlineNoAutoReboot"
+)
 CBS = WINDOWS + r"\Component Based Servicing"
 NETLOGON = SERVICE_KEYS + r"\Netlogon"
 
@@ -38,6 +42,13 @@ class Failure(Exception):
     def __init__(self, kind: str, hresult: int, message: str) -> None:
         super().__init__(message)
         self.error = {"type": kind, "hresult": hresult - (1 << 32) if hresult >> 31 else hresult, "message": message}
+
+
+def refuse_if_redirected(world: World) -> None:
+    """Raise what every probe answers in a 32-bit PowerShell."""
+    if world.get("powershell") == "32-bit":
+        text = "This is a 32-bit PowerShell on a 64-bit Windows: what it reads is not what the host has."
+        raise Failure("failed", 0x80131539, text)
 
 
 class Fault(NamedTuple):
@@ -136,6 +147,15 @@ def _data(value: Any) -> Any:
     return value & 0xFFFFFFFF if isinstance(value, int) else value
 
 
+ARC_AGENT = r"C:\Program Files\AzureConnectedMachineAgent\azcmagent.exe"
+
+
+def has_arc_agent(world: World) -> bool:
+    """Whether the Arc agent's program lies where it belongs."""
+    fault = _get(world, "broken", "commands", "azcmagent")
+    return fault != "missing" if fault else world.get("azcmagent") is not None
+
+
 class Windows:
     """A world, asked as the collector asks."""
 
@@ -148,7 +168,8 @@ class Windows:
                 known = self.keys.setdefault(_normal(key), {})
                 known.update({name: data for name, data in values.items() if data is not None})
         self.key_faults = {_normal(key): kind for key, kind in (_get(world, "broken", "registry") or {}).items()}
-        self.paths = {path.casefold() for file in world.get("files") or () for path in self._with_parents(file)}
+        files = [*(world.get("files") or ()), *([ARC_AGENT] if has_arc_agent(world) else [])]
+        self.paths = {path.casefold() for file in files for path in self._with_parents(file)}
 
     @staticmethod
     def _with_parents(file: str) -> Iterable[str]:
@@ -288,14 +309,12 @@ def vbs_running(windows: Windows) -> Any:
 
 
 def arc_agent(windows: Windows) -> dict[str, Any] | None:
-    fault = _get(windows.world, "broken", "commands", "azcmagent")
-    if fault == "missing":
+    if not has_arc_agent(windows.world):
         return None
+    fault = _get(windows.world, "broken", "commands", "azcmagent")
     if fault:
         _raise(AGENT_FAULTS, fault)
-    shown = windows.world.get("azcmagent")
-    if shown is None:
-        return None
+    shown = windows.world["azcmagent"]
     return {
         "status": _get(shown, "status"),
         "last_heartbeat": utc_text(_get(shown, "lastHeartbeat")),
@@ -341,6 +360,10 @@ def _event_match(windows: Windows, log: str, scan: int, pattern: str, **wanted: 
     return result[:20]
 
 
+# Before the path: what Windows is to do with a file that is there, in its older and its present writing.
+PREFIX = r"^(?:[!*][0-9]*)*\\\?\?\\"
+
+
 def file_renames(windows: Windows) -> dict[str, Any] | None:
     lists = [
         windows.value(SESSION_MANAGER, name) for name in ("PendingFileRenameOperations", "PendingFileRenameOperations2")
@@ -351,10 +374,13 @@ def file_renames(windows: Windows) -> dict[str, Any] | None:
     for entries in lists:
         # Pairs by position: an empty text is a destination too.
         for index in range(0, len(entries or ()), 2):
-            source, destination = (*(re.sub(r"^!?\\\?\?\\", "", text) for text in entries[index : index + 2]), "")[:2]
+            source, destination = (*(re.sub(PREFIX, "", text) for text in entries[index : index + 2]), "")[:2]
             exists = windows.exists(source) if re.match(r"[A-Za-z]:\\", source) else None
             pairs.append({"source": source, "destination": destination, "source_exists": exists})
     return {"total": len(pairs), "pairs": pairs[:50]}
+
+
+EXTENSIONS = r"(?i)Microsoft\.CPlat\.Core\.WindowsHotpatch|.*(WindowsPatchExtension|WindowsOsUpdateExtension)"
 
 
 def azure_patch_extensions(windows: Windows) -> list[str] | None:
@@ -363,26 +389,27 @@ def azure_patch_extensions(windows: Windows) -> list[str] | None:
     names = set()
     for file in windows.world.get("files") or ():
         found = re.match(r"(?i)C:\\Packages\\Plugins\\([^\\]+)\\", file)
-        if found and re.match(r"(?i)Microsoft\.CPlat\.Core\.WindowsHotpatch|.*WindowsPatchExtension", found[1]):
+        if found and re.match(EXTENSIONS, found[1]):
             names.add(found[1])
     return sorted(names)
 
 
-def _update_agent(windows: Windows, prog_id: str, answer: str) -> bool:
+def _update_agent(windows: Windows, prog_id: str, answer: str) -> bool | None:
     fault = _get(windows.world, "broken", "com", prog_id)
     if not fault and windows.world.get("logon") != "local":
         fault = "denied"
     if fault:
         _raise(COM_FAULTS, fault)
-    return bool(_get(windows.world, "update_agent", answer))
+    said = _get(windows.world, "update_agent", answer)
+    return None if said == "null" else bool(said)
 
 
 def ccm_reboot(windows: Windows) -> dict[str, Any]:
     answer = windows.method("root/ccm/ClientSDK", "CCM_ClientUtilities", "DetermineIfRebootPending")
     return {
         "return_value": _get(answer, "ReturnValue"),
-        "reboot_pending": bool(_get(answer, "RebootPending")),
-        "hard_reboot_pending": bool(_get(answer, "IsHardRebootPending")),
+        "reboot_pending": _get(answer, "RebootPending"),
+        "hard_reboot_pending": _get(answer, "IsHardRebootPending"),
         "deadline": utc_text(_get(answer, "RebootDeadline")),
     }
 
@@ -469,7 +496,7 @@ PROBES: dict[str, dict[str, Probe]] = {
             POLICY,
             "WUServer DoNotConnectToWindowsUpdateInternetLocations DeferQualityUpdates DeferQualityUpdatesPeriodInDays "
             "PauseQualityUpdatesStartTime SetPolicyDrivenUpdateSourceForQualityUpdates ExcludeWUDriversInQualityUpdate "
-            "TargetReleaseVersionInfo SetActiveHours ActiveHoursStart ActiveHoursEnd",
+            "TargetReleaseVersionInfo SetActiveHours ActiveHoursStart ActiveHoursEnd SetComplianceDeadline " + DEADLINE,
         ),
         "automatic_updates_policy": _table(
             POLICY + r"\AU",
@@ -478,8 +505,8 @@ PROBES: dict[str, dict[str, Probe]] = {
         ),
         "mdm_update_policy": _table(
             MDM,
-            "DeferQualityUpdatesPeriodInDays PauseQualityUpdates ConfigureDeadlineForQualityUpdates AllowAutoUpdate "
-            "ActiveHoursStart ActiveHoursEnd",
+            "DeferQualityUpdatesPeriodInDays PauseQualityUpdates AllowAutoUpdate ActiveHoursStart ActiveHoursEnd "
+            + DEADLINE,
         ),
         "active_hours": _table(
             SOFTWARE + r"\WindowsUpdate\UX\Settings", "ActiveHoursStart ActiveHoursEnd SmartActiveHoursState"
@@ -499,6 +526,7 @@ PROBES: dict[str, dict[str, Probe]] = {
         "wu_reboot_required": lambda windows: windows.value_names(
             WINDOWS + r"\WindowsUpdate\Auto Update\RebootRequired"
         ),
+        "update_screen": _value(SOFTWARE + r"\WindowsUpdate\UX\StateVariables", "RebootRequired"),
         "agent_reboot_required": lambda windows: _update_agent(
             windows, "Microsoft.Update.SystemInfo", "reboot_required"
         ),
@@ -549,6 +577,7 @@ def signals(world: World, args: Mapping[str, Any]) -> dict[str, Any]:
     for subset in subsets(args.get("gather_subset") or ["all"]):
         for name, probe in PROBES[subset].items():
             try:
+                refuse_if_redirected(world)
                 result[name] = {"ok": True, "value": probe(windows), "error": None}
             except Failure as failure:
                 absent = failure.error["type"] == "unavailable" and name in OPTIONAL

@@ -85,10 +85,15 @@ def searched(world: dict[str, Any]) -> None:
 # Failures
 
 
+# No right, a privilege is missing, elevation is required, the agent serves administrators alone.
+REFUSALS = (0x80070005, 0x80070522, 0x800702E4, 0x80240044)
+
+
 def hresult_failure(hresult: int, message: str | None = None) -> Failure:
     """What a COM call fails with."""
     unsigned = hresult & 0xFFFFFFFF
-    kind = {0x80070005: "denied", 0x800705B4: "timeout", 0x80040154: "unavailable", UNKNOWN_NAME: "unavailable"}
+    kind = {0x800705B4: "timeout", 0x80040154: "unavailable", UNKNOWN_NAME: "unavailable"}
+    kind |= dict.fromkeys(REFUSALS, "denied")
     return Failure(kind.get(unsigned, "failed"), unsigned, message or f"Exception from HRESULT: 0x{unsigned:08X}")
 
 

@@ -148,11 +148,22 @@ namespace FakeWindows
                 Agent = Kept(Member(root, "update_agent"));
                 Offers = Kept(Member(root, "agent_offers"));
                 if (files.ValueKind == JsonValueKind.Array) foreach (JsonElement file in files.EnumerateArray()) LoadFile(file.GetString());
+                if (HasArcAgent(root)) LoadFile(ArcAgent);
             }
             world.Remove("registry");
             world.Remove("files");
             world.Remove("expect");
             Rest = world.ToJsonString();
+        }
+
+        /// <summary>Where the Arc agent lies in a world that has one.</summary>
+        public const string ArcAgent = @"C:\Program Files\AzureConnectedMachineAgent\azcmagent.exe";
+
+        private static bool HasArcAgent(JsonElement root)
+        {
+            JsonElement fault = Member(Member(Member(root, "broken"), "commands"), "azcmagent");
+            if (fault.ValueKind == JsonValueKind.String) return fault.GetString() != "missing";
+            return Member(root, "azcmagent").ValueKind == JsonValueKind.Object;
         }
 
         internal static string FaultOf(string path) => KeyFaults.TryGetValue(string.Join("\\", Node.Parts(path)), out string fault) ? fault : null;
@@ -306,15 +317,10 @@ namespace FakeWindows
     public sealed class SystemInformation
     {
         private readonly string fault;
-        private readonly bool required;
 
-        public SystemInformation(string fault, bool required)
-        {
-            this.fault = fault;
-            this.required = required;
-        }
+        public SystemInformation(string fault) => this.fault = fault;
 
-        public bool RebootRequired => fault == null ? required : throw Fault.Com(fault);
+        public object RebootRequired => fault == null ? FakeWindows.Agent.Answer("reboot_required") : throw Fault.Com(fault);
     }
 
     public sealed class Zone

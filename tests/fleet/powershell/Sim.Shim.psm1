@@ -188,11 +188,12 @@ function New-Object {
         if (-not $fault) { $fault = [NullString]::Value }
         if ($ComObject -eq $known[1]) { return [FakeWindows.UpdateSession]::new($fault, $refused) }
         if ($refused -and $fault -is [NullString]) { $fault = 'denied' }
-        return [FakeWindows.SystemInformation]::new($fault, [bool](Get-Part -Path update_agent, reboot_required))
+        return [FakeWindows.SystemInformation]::new($fault)
     }
     if ($TypeName -eq 'System.Diagnostics.ProcessStartInfo' -and (Get-Part -Path broken, commands, azcmagent) -eq 'denied') {
         throw [FakeWindows.Fault]::Start()
     }
+    if ($Property -and $Property['FileName'] -eq [FakeWindows.World]::ArcAgent) { $Property['FileName'] = $agent }
     Microsoft.PowerShell.Utility\New-Object @PSBoundParameters
 }
 
@@ -304,8 +305,13 @@ function Restart-Computer { throw 'A reading module must not restart the compute
 
 function Stop-Computer { throw 'A reading module must not stop the computer.' }
 
-# The agent is a program: the real Get-Command and a real process.
-$agent = Join-Path -Path $env:SIM_BIN -ChildPath 'azcmagent'
+# The agent is a program and a real process. It is not on PATH: only the place where Windows has it leads to it.
+$agent = [System.IO.Path]::Combine($env:SIM_BIN, 'arc', 'azcmagent')
+$null = [System.IO.Directory]::CreateDirectory([System.IO.Path]::GetDirectoryName($agent))
+if ((Get-Part -Path powershell) -eq '32-bit') {
+    $env:PROCESSOR_ARCHITECTURE = 'x86'
+    $env:PROCESSOR_ARCHITEW6432 = 'AMD64'
+}
 $installed = Get-Part -Path azcmagent
 $fault = Get-Part -Path broken, commands, azcmagent
 if (($null -eq $installed -and -not $fault) -or $fault -eq 'missing') {

@@ -22,6 +22,10 @@ namespace FakeWindows
 
         internal static bool Flag(JsonElement from, string name) => World.Member(from, name).ValueKind == JsonValueKind.True;
 
+        /// <summary>Yes, no, or the null that a world writes as a text.</summary>
+        internal static object Answer(string name) =>
+            World.Member(World.Agent, name).ValueKind == JsonValueKind.String ? null : (object)Flag(World.Agent, name);
+
         /// <summary>Waits as long as the world lasts.</summary>
         internal static void Hang(ManualResetEventSlim over) => over.Wait(TimeSpan.FromMinutes(1));
     }
@@ -66,7 +70,7 @@ namespace FakeWindows
     {
         internal UpdateInstaller() { }
 
-        public bool RebootRequiredBeforeInstallation => Agent.Flag(World.Agent, "reboot_required_before_installation");
+        public object RebootRequiredBeforeInstallation => Agent.Answer("reboot_required_before_installation");
 
         public bool IsBusy => Agent.Flag(World.Agent, "busy");
     }

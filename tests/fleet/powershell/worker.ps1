@@ -31,6 +31,7 @@ $env:SIM_BIN = $bin
 $env:SIM_SHIM = Join-Path -Path $PSScriptRoot -ChildPath 'Sim.Shim.psm1'
 $env:SystemDrive = 'C:'
 $env:SystemRoot = 'C:\Windows'
+$env:ProgramFiles = 'C:\Program Files'
 $env:TEMP = $bin
 $environment = [System.Environment]::GetEnvironmentVariables()
 
