@@ -76,6 +76,12 @@ RISKS = (
         "Remove that policy.",
     ),
     (
+        "update_deadline",
+        "A policy installs updates and restarts a number of days after they were found (ConfigureDeadlineForQualityUpdates, "
+        "ConfigureDeadlineForFeatureUpdates), whatever AUOptions says.",
+        "Remove that policy (SetComplianceDeadline, or the deadline of the device management), or let your runs come before it.",
+    ),
+    (
         "configmgr_deadline",
         "Configuration Manager wants a restart and has a deadline for it.",
         "Restart in a window before the deadline, or move the deadline.",

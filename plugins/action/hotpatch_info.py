@@ -33,6 +33,7 @@ KEYS = [
     "covered_until",
     "restart_required",
     "restart_risks",
+    "restart_risks_looked_at",
     "judged_at",
     "problem",
 ]

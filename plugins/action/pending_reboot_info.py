@@ -30,6 +30,7 @@ class ActionModule(collector.SignalsAction):
         arguments = self.options(SPEC)
         wanted = {"gather_subset": ["pending"], "cim_timeout": arguments["cim_timeout"]}
         answer = self.signals(arguments, task_vars or {}, wanted)
-        verdict = pending_reboot.pending_restart(answer.signals, arguments["classes"])
+        table = collector.release_table(None, None)
+        verdict = pending_reboot.pending_restart(answer.signals, arguments["classes"], table)
         result.update(changed=False, problem=answer.problem, **verdict)
         return result

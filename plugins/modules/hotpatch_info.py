@@ -157,6 +157,15 @@ restart_risks:
     detail:
       description: The setting, in words.
       type: str
+    at:
+      description: The latest time of the restart, UTC, where the host names one; else V(null).
+      type: str
+      sample: null
+restart_risks_looked_at:
+  description: Where restart risks were looked for, by probe, V(read) or why it could not be read. No risk found means no more than this.
+  returned: always
+  type: dict
+  sample: {automatic_updates_policy: read, ccm_reboot: access denied}
 judged_at:
   description: The time of judgement, UTC.
   returned: always

@@ -110,6 +110,15 @@ unknown_sources:
   type: list
   elements: str
   sample: []
+rests_on:
+  description:
+    - The probes that a yes or a no of RV(pending) stands on; empty when it is unknown.
+    - Where the update agent refuses the answer, as it does to a network logon, C(wu_reboot_required), C(update_screen), C(hotfixes) and C(build)
+      answer for it. An absent C(wu_reboot_required) alone is no answer.
+  returned: always
+  type: list
+  elements: str
+  sample: [wu_reboot_required]
 problem:
   description: Why the host could not be asked (C(kind) and C(message)); V(null) when it answered.
   returned: always

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
+from ansible_collections.rebootless.patching.plugins.plugin_utils.releases import ReleaseTable, revision
 from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import (
     UNKNOWN,
     Signals,
@@ -22,7 +23,10 @@ from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import
 CLASSES = ("servicing", "identity", "management", "file_rename", "legacy")
 DEFAULT_CLASSES = ("identity", "management", "servicing")
 # Where an update that waits shows; the other sources of servicing also stand for roles and features.
-UPDATES = ("cbs_reboot_in_progress", "wu_reboot_required", "agent_reboot_required", "agent_reboot_before_install")
+AGENT = ("agent_reboot_required", "agent_reboot_before_install")
+UPDATES = ("cbs_reboot_in_progress", "wu_reboot_required", *AGENT, "hotfixes")
+# Who tells for a refused agent; the registry's list goes when somebody restarts from the menu without updating.
+WITNESSES = ("wu_reboot_required", "update_screen", "hotfixes", "build")
 SYSTEM_FOLDERS = re.compile(r"^[a-z]:\\windows\\(system32|syswow64|winsxs|servicing)\\|\\drivers\\", re.IGNORECASE)
 SHOWN_NAMES = 3
 LCM_QUIET = ("Idle", "Busy", "PendingConfiguration")
@@ -209,47 +213,98 @@ SOURCES = (
 )
 
 
-def _covered(signals: Signals, probe: str) -> bool:
-    """Whether the registry's list answers for the update agent, which refuses a network logon (facts 1.4)."""
-    if probe not in ("agent_reboot_required", "agent_reboot_before_install") or not signals.denied(probe):
+def _unshown(signals: Signals, releases: ReleaseTable | None) -> Found | Unknown | None:
+    """An installed update whose build Windows does not show waits for its restart (facts/windows-hotpatch.md 5).
+
+    None only when the newest installed update of the table is the one whose build is shown.
+    """
+    build, kbs = signals.build(), signals.kbs()
+    if releases is None or isinstance(build, Unknown) or isinstance(kbs, Unknown):
+        return UNKNOWN
+    family, shown_revision = revision(build)
+    installed = [row for row in releases.releases if row.kb in kbs and revision(row.build)[0] == family]
+    newest = max(installed, key=lambda row: revision(row.build), default=None)
+    if newest is None or revision(newest.build)[1] < shown_revision:
+        return UNKNOWN
+    if newest.build == build:
+        return None
+    detail = (
+        f"{newest.kb} is installed, and Windows shows build {build}, not its {newest.build}: it waits for a restart."
+    )
+    return Found(detail, blocks_updates=True)
+
+
+def _for_the_agent(signals: Signals, releases: ReleaseTable | None) -> Found | Unknown | None:
+    """What the other witnesses tell where the update agent refuses, as it does a network logon (facts 1.4).
+
+    A list that is there says yes. One that is absent says nothing by itself: no takes an update screen that says
+    nothing else, and the build of the newest installed update. The screen's yes has one public source, so it only
+    withholds the no.
+    """
+    listed = _update_ids(signals, "wu_reboot_required")
+    if listed is not None:
+        return listed
+    unshown = _unshown(signals, releases)
+    return UNKNOWN if unshown is None and signals.number("update_screen") not in (0, None) else unshown
+
+
+def _covered(signals: Signals, probe: str, releases: ReleaseTable | None) -> bool:
+    """Whether others answer for the refused update agent."""
+    if probe not in AGENT or not signals.denied(probe):
         return False
-    return not isinstance(_update_ids(signals, "wu_reboot_required"), Unknown)
+    return not isinstance(_for_the_agent(signals, releases), Unknown)
 
 
-def pending_restart(raw: object, classes: Collection[str] = DEFAULT_CLASSES) -> dict[str, Any]:
-    """`{pending, classes, reasons, unknown_sources}` of a host's raw signals (None: nothing is known).
+def pending_restart(
+    raw: object, classes: Collection[str] = DEFAULT_CLASSES, releases: ReleaseTable | None = None
+) -> dict[str, Any]:
+    """`{pending, classes, reasons, unknown_sources, rests_on}` of a host's raw signals (None: nothing is known).
 
     `pending` is true when a reason of the chosen classes exists, None when it could be hidden behind a source of
-    these classes that has no answer, else false. `reasons` holds those of every class.
+    these classes that has no answer, else false. `reasons` holds those of every class. `rests_on` names the probes
+    that a yes or a no stands on. Without `releases` nobody knows the build of an installed update.
     """
     signals = Signals(raw)
     reasons: list[dict[str, Any]] = []
     unknown: list[str] = []
     hidden = False
+    read = []
     for source in SOURCES:
         found = source.check(signals, source.probe)
         if isinstance(found, Unknown):
             unknown.append(source.probe)
-            hidden |= source.klass in classes and not _covered(signals, source.probe)
-        elif found is not None:
+            hidden |= source.klass in classes and not _covered(signals, source.probe, releases)
+            continue
+        read += [source.probe] if source.klass in classes else []
+        if found is not None:
             reasons.append({"class": source.klass, "source": source.probe, **found._asdict()})
-    counted = any(reason["class"] in classes for reason in reasons)
+    if signals.denied(AGENT[0]) and isinstance(found := _unshown(signals, releases), Found):
+        reasons.append({"class": "servicing", "source": "hotfixes", **found._asdict()})
+    counted = [reason["source"] for reason in reasons if reason["class"] in classes]
     pending = True if counted else None if hidden else False
-    return {"pending": pending, "classes": sorted(classes), "reasons": reasons, "unknown_sources": unknown}
+    if "servicing" in classes and any(probe in unknown for probe in AGENT):
+        read += [probe for probe in WITNESSES if probe not in read]
+    return {
+        "pending": pending,
+        "classes": sorted(classes),
+        "reasons": reasons,
+        "unknown_sources": unknown,
+        "rests_on": {True: counted, False: read, None: []}[pending],
+    }
 
 
-def unread(signals: Signals, klass: str) -> tuple[str, ...]:
+def unread(signals: Signals, klass: str, releases: ReleaseTable | None = None) -> tuple[str, ...]:
     """The sources of a class behind which a pending restart could hide."""
     return tuple(
         source.probe
         for source in SOURCES
         if source.klass == klass
         and isinstance(source.check(signals, source.probe), Unknown)
-        and not _covered(signals, source.probe)
+        and not _covered(signals, source.probe, releases)
     )
 
 
-def restart_required(raw: object, answer: Mapping[str, Any]) -> str:
+def restart_required(raw: object, answer: Mapping[str, Any], releases: ReleaseTable | None = None) -> str:
     """`yes` when servicing or identity waits, `deferrable` when only others of the chosen classes do, `no`, `unknown`.
 
     Nothing is deferrable while a source of servicing or identity is unread: what it hides may not be.
@@ -263,4 +318,4 @@ def restart_required(raw: object, answer: Mapping[str, Any]) -> str:
     # Whatever blocks updates is of class servicing.
     if counted & urgent:
         return "yes"
-    return "unknown" if any(unread(Signals(raw), klass) for klass in urgent) else "deferrable"
+    return "unknown" if any(unread(Signals(raw), klass, releases) for klass in urgent) else "deferrable"

@@ -95,6 +95,26 @@ def change_words(change: Mapping[str, Any]) -> str:
     return f"{said}: {' → '.join(ends)}" if ends else said
 
 
+def looked_at_words(host: Mapping[str, Any]) -> str:
+    """Where restart risks were looked for, and what of it could not be read."""
+    looked_at = host["restart_risks_looked_at"]
+    read = ", ".join(probe for probe, how in looked_at.items() if how == "read") or "nothing"
+    unread = ", ".join(f"{probe} ({how})" for probe, how in looked_at.items() if how != "read")
+    none = "" if host["restart_risks"] else "no restart risk seen; "
+    return clean(f"{none}restart risks were looked for in {read}" + (f"; not read: {unread}" if unread else ""))
+
+
+def timed(doc: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Restarts that hosts name a time for, the nearest first: time, and host with what it said."""
+    found = [
+        (str(risk["at"]), f"{clean(host['name'])}: {clean(risk['detail'])}")
+        for host in doc["hosts"]
+        for risk in host["restart_risks"]
+        if risk["at"]
+    ]
+    return sorted(found)
+
+
 def summary_words(doc: Mapping[str, Any]) -> str:
     """The fleet in one line."""
     summary = doc["summary"]
@@ -201,6 +221,11 @@ def terminal(doc: Mapping[str, Any], width: int, color: bool = False) -> str:
         for host in missed:
             kind, message = problem_words(host)
             lines += (f"  {line}" for line in wrap(f"{clean(host['name'])}: {kind}. {message}", width - 2, 3, "  "))
+    restarts = timed(doc)
+    if restarts:
+        lines += ["", paint("Will restart without this collection", "1;31", color)]
+        for at, said in restarts:
+            lines += (f"  {line}" for line in wrap(f"{moment(at)}  {said}", width - 2, 3, "  "))
     if doc["changes"]:
         lines += ["", paint("Since the last status", "1", color)]
         for change in doc["changes"]:
@@ -239,6 +264,8 @@ def _md_details(host: Mapping[str, Any]) -> Iterator[str]:
         yield f"- could not be read: {md(', '.join(host['pending']['unknown_sources']))}"
     for risk in host["restart_risks"]:
         yield f"- restart risk {md(risk['code'])}: {md(risk['detail'])}"
+    if host["reached"]:
+        yield f"- {md(looked_at_words(host))}"
 
 
 def markdown(doc: Mapping[str, Any]) -> str:
@@ -267,7 +294,8 @@ def markdown(doc: Mapping[str, Any]) -> str:
 def _details(host: Mapping[str, Any]) -> tuple[Any, ...]:
     """What a host's details would hold."""
     pending = host["pending"]
-    return host["reasons"], pending["reasons"], pending["unknown_sources"], host["restart_risks"]
+    unread = host["reached"] and any(how != "read" for how in host["restart_risks_looked_at"].values())
+    return host["reasons"], pending["reasons"], pending["unknown_sources"], host["restart_risks"], unread
 
 
 # --- HTML --------------------------------------------------------------------------------------------------------
@@ -288,6 +316,7 @@ def html(doc: Mapping[str, Any]) -> str:
         segments=_segments(doc["summary"]["states"]),
         waits=_waits(doc["hosts"]),
         urgency=urgency,
+        looked_at=looked_at_words,
     )
 
 

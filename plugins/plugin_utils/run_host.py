@@ -42,7 +42,7 @@ NO_DECISION: dict[str, Any] = {
         "consent_by": None,
     },
     "exposure": {"seconds": None, "since": None, "offers": []},
-    "pending": {"pending": None, "classes": [], "reasons": [], "unknown_sources": []},
+    "pending": {"pending": None, "classes": [], "reasons": [], "unknown_sources": [], "rests_on": []},
     "restart_required": "unknown",
     "missing": [],
     "next_baseline_expected": None,

@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.rebootless.patching.plugins.plugin_utils import pending_reboot, track, warnings
 from ansible_collections.rebootless.patching.plugins.plugin_utils.releases import ReleaseTable
-from ansible_collections.rebootless.patching.plugins.plugin_utils.restart_risks import restart_risks
+from ansible_collections.rebootless.patching.plugins.plugin_utils.restart_risks import looked_at, restart_risks
 from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import Signals, shown
 
 STATES = track.STATES
@@ -52,7 +52,7 @@ def host_status(
 
     `signals` are the raw ones; None when the host was not reached, and `problem` says why (`{kind, message}`).
     """
-    pending = pending_reboot.pending_restart(signals, classes)
+    pending = pending_reboot.pending_restart(signals, classes, releases)
     read = Signals(signals)
     trouble = {key: shown(value, 500) for key, value in problem.items()} if problem else None
     if signals is None:
@@ -66,7 +66,7 @@ def host_status(
         servicing = track.Servicing(
             tuple(one["detail"] for one in waiting),
             any(one["source"] in pending_reboot.UPDATES for one in waiting),
-            pending_reboot.unread(read, "servicing"),
+            pending_reboot.unread(read, "servicing", releases),
         )
         verdict = track.judge(read, releases, now, azure, servicing)
         warnings.warn(verdict, read, now)
@@ -86,9 +86,10 @@ def host_status(
         "last_baseline": verdict.last_baseline.brief() if verdict.last_baseline else None,
         "next_baseline_expected": expected,
         "covered_until": expected if verdict.state == "on_track" else None,
-        "restart_required": pending_reboot.restart_required(signals, pending),
+        "restart_required": pending_reboot.restart_required(signals, pending, releases),
         "pending": pending,
         "restart_risks": restart_risks(read),
+        "restart_risks_looked_at": looked_at(read),
         "judged_at": iso(now),
     }
 

@@ -67,8 +67,9 @@ def _policies(verdict: track.Verdict, signals: Signals) -> None:
         deferred.append("paused")
     if deferred:
         verdict.say("deferral_policy", what=", ".join(dict.fromkeys(deferred)))
-    deadline = signals.setting("mdm_update_policy", "ConfigureDeadlineForQualityUpdates")
-    others = [*deferred, *([f"deadline of {deadline} days"] if isinstance(deadline, int) else [])]
+    places = ("windows_update_policy", "mdm_update_policy")
+    deadlines = [signals.setting(place, "ConfigureDeadlineForQualityUpdates") for place in places]
+    others = [*deferred, *(f"deadline of {days} days" for days in deadlines if isinstance(days, int))]
     if verdict.product in track.CLIENTS and isinstance(signals.text("allow_rebootless_provider"), str) and others:
         verdict.say("provider_conflict", what=", ".join(dict.fromkeys(others)))
 

@@ -48,8 +48,8 @@ def _quiet() -> Raw:
     absent = (
         "hotpatch_table_size chpe_off enrollment_package arc_hotpatch_subscription hotpatch_environment "
         "allow_rebootless_policy allow_rebootless_provider licensing_override arc_agent windows_update_policy "
-        "automatic_updates_policy mdm_update_policy event_mdm azure_patch_extensions wu_reboot_required file_renames "
-        "server_manager_attempts server_component_cache ccm_reboot ccm_reboot_data dsc_lcm_state"
+        "automatic_updates_policy mdm_update_policy event_mdm azure_patch_extensions wu_reboot_required update_screen "
+        "file_renames server_manager_attempts server_component_cache ccm_reboot ccm_reboot_data dsc_lcm_state"
     )
     quiet = (
         "licensing_mutex cbs_reboot_pending cbs_reboot_in_progress cbs_packages_pending agent_reboot_required "

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ansible_collections.rebootless.patching.plugins.plugin_utils import pending_reboot
 from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import Signals
-from realistic import Raw, failed, signals
+from realistic import TABLE, Raw, build, failed, kbs, signals
 
 ALL = pending_reboot.CLASSES
 PAIR = {"source": r"C:\x", "destination": r"C:\Program Files\y", "source_exists": True}
@@ -17,7 +17,7 @@ PAIR = {"source": r"C:\x", "destination": r"C:\Program Files\y", "source_exists"
 
 def pending(classes: tuple[str, ...] = pending_reboot.DEFAULT_CLASSES, **changes: object) -> dict[str, Any]:
     """What waits on a host that is quiet apart from the changes."""
-    return pending_reboot.pending_restart(signals(**changes), classes)
+    return pending_reboot.pending_restart(signals(**changes), classes, TABLE)
 
 
 def renames(*pairs: object, total: object = None) -> Raw:
@@ -31,6 +31,9 @@ def test_quiet_host() -> None:
         "classes": ["identity", "management", "servicing"],
         "reasons": [],
         "unknown_sources": [],
+        "rests_on": [
+            source.probe for source in pending_reboot.SOURCES if source.klass not in ("file_rename", "legacy")
+        ],
     }
     assert pending(ALL)["pending"] is False
 
@@ -134,6 +137,7 @@ def test_reason_of_every_source(probe: str, value: object, klass: str, blocks: b
     assert detail in reason["detail"]
     assert found["pending"] is (klass in pending_reboot.DEFAULT_CLASSES)
     assert found["unknown_sources"] == []
+    assert found["rests_on"] == [probe] or klass in ("file_rename", "legacy")
     assert pending((klass,), **{probe: value})["pending"] is True
     assert pending((), **{probe: value})["pending"] is False
 
@@ -228,11 +232,62 @@ def test_every_source_is_a_probe_of_the_contract_and_once() -> None:
     assert len(set(probes)) == len(probes) == 16
     assert set(probes) <= set(signals())
     assert {source.klass for source in pending_reboot.SOURCES} == set(ALL)
-    assert set(pending_reboot.UPDATES) <= set(probes)
+    assert set(pending_reboot.UPDATES) <= {*probes, "hotfixes"}
+    assert set(pending_reboot.WITNESSES) <= set(signals())
+
+
+REFUSED = dict.fromkeys(pending_reboot.AGENT, failed("denied"))
+STAGED = "KB5122871 is installed, and Windows shows build 26100.33222, not its 26100.33438: it waits for a restart."
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, False),
+        ({"update_screen": 0}, False),
+        ({"wu_reboot_required": ["a"]}, True),
+        # The key goes when somebody restarts from the menu without updating; what is installed and not shown remains.
+        ({"build": build("26100.33222")}, True),
+        ({"build": build("26100.33222"), "update_screen": 1}, True),
+        ({"build": build("26100.33222"), "update_screen": failed()}, True),
+        # One public source knows this value: its yes keeps a no away, and is none itself.
+        ({"update_screen": 1}, None),
+        ({"update_screen": "1"}, None),
+        ({"update_screen": failed("denied")}, None),
+        # An absent key is no answer while nobody knows whether an installed update is shown.
+        ({"hotfixes": failed("timeout")}, None),
+        ({"hotfixes": []}, None),
+        ({"hotfixes": kbs("KB5099999")}, None),
+        ({"hotfixes": kbs("KB5120228")}, None),
+        ({"build": failed()}, None),
+        ({"build": build("26100.33999")}, None),
+        ({"build": build("20348.5622")}, None),
+    ],
+)
+def test_who_answers_for_the_refused_agent(changes: dict[str, object], expected: bool | None) -> None:
+    found = pending(**REFUSED, **changes)
+    assert found["pending"] is expected
+    assert found["unknown_sources"] == list(pending_reboot.AGENT)
+    named = {True: {"wu_reboot_required", "hotfixes"}, False: set(pending_reboot.WITNESSES), None: set()}[expected]
+    assert set(found["rests_on"]) & set(pending_reboot.WITNESSES) <= named
+    assert bool(found["rests_on"]) is (expected is not None)
+    assert expected is not False or named <= set(found["rests_on"])
+    hidden = pending_reboot.AGENT if expected is None else ()
+    assert pending_reboot.unread(Signals(signals(**REFUSED, **changes)), "servicing", TABLE) == hidden
+
+
+def test_an_installed_update_that_is_not_shown_waits() -> None:
+    [reason] = pending(**REFUSED, build=build("26100.33222"))["reasons"]
+    assert (reason["class"], reason["source"], reason["detail"]) == ("servicing", "hotfixes", STAGED)
+    assert reason["blocks_updates"]
+    # Where the agent answers its word is the better one, and without the table nobody knows an update's build.
+    assert pending(build=build("26100.33222"))["pending"] is False
+    alone = pending_reboot.pending_restart(signals(**REFUSED, build=build("26100.33222")))
+    assert (alone["pending"], alone["reasons"]) == (None, [])
 
 
 def test_registry_stands_in_for_the_refused_agent() -> None:
-    refused = {"agent_reboot_required": failed("denied"), "agent_reboot_before_install": failed("denied")}
+    refused = REFUSED
     quiet = pending(**refused)
     assert quiet["pending"] is False
     assert quiet["unknown_sources"] == ["agent_reboot_required", "agent_reboot_before_install"]
@@ -242,7 +297,7 @@ def test_registry_stands_in_for_the_refused_agent() -> None:
     assert reason["detail"].endswith("Source registry: the update agent gave no answer.")
     both = pending(**refused, wu_reboot_required=failed("denied"))
     assert both["pending"] is None
-    assert pending_reboot.unread(Signals(signals(**refused)), "servicing") == ()
+    assert pending_reboot.unread(Signals(signals(**refused)), "servicing", TABLE) == ()
 
 
 def test_agent_that_failed_otherwise_is_not_stood_in_for() -> None:

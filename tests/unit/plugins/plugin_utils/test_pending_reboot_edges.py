@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Collection
 from typing import Any
 
 import pytest
 from ansible_collections.rebootless.patching.plugins.plugin_utils import pending_reboot
-from ansible_collections.rebootless.patching.plugins.plugin_utils.pending_reboot import pending_restart as pending
 from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import Signals
-from realistic import failed, signals
+from realistic import TABLE, failed, signals
 
 CLASS_OF = {
     "cbs_reboot_pending": "servicing",
@@ -39,6 +39,11 @@ WAITS = "Windows Update has installed updates that wait for a restart ({})."
 REGISTRY = " Source registry: the update agent gave no answer."
 
 
+def pending(raw: object, classes: Collection[str] = pending_reboot.DEFAULT_CLASSES) -> dict[str, Any]:
+    """What waits by these signals."""
+    return pending_reboot.pending_restart(raw, classes, TABLE)
+
+
 def queue(*pairs: object, total: object = None) -> dict[str, Any]:
     """The value of probe `file_renames`."""
     return {"total": len(pairs) if total is None else total, "pairs": list(pairs)}
@@ -59,8 +64,9 @@ def unread(probe: str, raw: dict[str, Any]) -> None:
     raw, own = json.loads(json.dumps(raw)), json.loads(json.dumps(CLASS_OF[probe]))
     others = [klass for klass in ALL if klass != own]
     nothing: dict[str, Any] = {"reasons": [], "unknown_sources": [probe]}
-    assert pending(raw, [own]) == {"pending": None, "classes": [own], **nothing}
-    assert pending(raw, others) == {"pending": False, "classes": sorted(others), **nothing}
+    rests_on = [source for source, klass in CLASS_OF.items() if klass in others]
+    assert pending(raw, [own]) == {"pending": None, "classes": [own], **nothing, "rests_on": []}
+    assert pending(raw, others) == {"pending": False, "classes": sorted(others), **nothing, "rests_on": rests_on}
     assert pending_reboot.unread(Signals(raw), own) == (probe,)
     assert [pending_reboot.unread(Signals(raw), klass) for klass in others] == [()] * len(others)
     assert pending_reboot.restart_required(raw, pending(raw, [own])) == "unknown"
@@ -248,6 +254,7 @@ def test_update_ids_and_who_answers_for_the_agent(names: list[str], shown: str, 
             }
         ],
         "unknown_sources": ["agent_reboot_required"] if silent else [],
+        "rests_on": ["wu_reboot_required"],
     }
 
 
@@ -266,7 +273,7 @@ def test_refused_agent(refused: list[str], ids: object, hides: list[str]) -> Non
     answer = pending(raw)
     assert answer["pending"] is (None if hides else False)
     assert answer["unknown_sources"] == (hides or refused)
-    assert pending_reboot.unread(Signals(raw), "servicing") == tuple(hides)
+    assert pending_reboot.unread(Signals(raw), "servicing", TABLE) == tuple(hides)
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def hostile(text: str) -> dict[str, Any]:
     host["reasons"] = [{"code": "code", "severity": "cause", "message": text, "fix": text}]
     host["pending"]["reasons"][0]["detail"] = text
     host["pending"]["unknown_sources"] = [text]
-    host["restart_risks"] = [{"code": "risk", "detail": text}]
+    host["restart_risks"] = [{"code": "risk", "detail": text, "at": host["judged_at"]}]
     previous = [
         {"name": f"{text} 3", "state": "on_track", "track": "hotpatch", "reached": True, "judged_at": host["judged_at"]}
     ]

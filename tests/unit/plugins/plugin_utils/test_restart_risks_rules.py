@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.rebootless.patching.plugins.plugin_utils.restart_risks import restart_risks
+from ansible_collections.rebootless.patching.plugins.plugin_utils.restart_risks import looked_at, restart_risks
 from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import Signals
 
 POLICY = (
@@ -38,8 +38,8 @@ def host(policy: dict[str, Any] | None = None, **probes: Any) -> Signals:
 
 
 def details(found: list[dict[str, str]]) -> dict[str, str]:
-    """Details by code; each risk has exactly these two."""
-    assert all(list(risk) == ["code", "detail"] for risk in found)
+    """Details by code; each risk has exactly these keys."""
+    assert all(list(risk) == ["code", "detail", "at"] for risk in found)
     return {risk["code"]: risk["detail"] for risk in found}
 
 
@@ -50,7 +50,7 @@ def test_nothing_is_known_of_a_host_that_tells_nothing() -> None:
 
 @pytest.mark.parametrize("policy", [None, {}, {"ScheduledInstallTime": 3}])
 def test_no_policy_means_the_default_of_windows(policy: dict[str, Any] | None) -> None:
-    assert restart_risks(host(policy)) == [{"code": "automatic_updates_default", "detail": DEFAULT}]
+    assert restart_risks(host(policy)) == [{"code": "automatic_updates_default", "detail": DEFAULT, "at": None}]
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,11 @@ def test_configmgr_with_a_deadline(soft: object, hard: object) -> None:
         "deadline": "2026-09-21T03:00:00Z",
     }
     assert restart_risks(host(OFF, ccm_reboot=table)) == [
-        {"code": "configmgr_deadline", "detail": "Configuration Manager restarts by 2026-09-21T03:00:00Z."}
+        {
+            "code": "configmgr_deadline",
+            "detail": "Configuration Manager restarts by 2026-09-21T03:00:00Z.",
+            "at": "2026-09-21T03:00:00Z",
+        }
     ]
 
 
@@ -225,6 +229,7 @@ def test_azure(names: list[Any], said: str) -> None:
         {
             "code": "azure_platform_patching",
             "detail": f"Azure's patch extension is on the host ({said}): the platform may pick the time.",
+            "at": None,
         }
     ]
 
@@ -245,3 +250,79 @@ def test_all_risks_in_their_order() -> None:
         "configmgr_deadline",
         "azure_platform_patching",
     ]
+
+
+# --- deadlines ----------------------------------------------------------------------------------------------------
+
+GROUP, DEVICE = "windows_update_policy", "mdm_update_policy"
+BY = "By {} {} is installed and restarts {} days after it was found{}.{}"
+GROUP_WORDS, DEVICE_WORDS = "a group policy", "a policy of the device management"
+NAMES = (
+    "SetComplianceDeadline",
+    "ConfigureDeadlineForQualityUpdates",
+    "ConfigureDeadlineGracePeriod",
+    "ConfigureDeadlineForFeatureUpdates",
+    "ConfigureDeadlineGracePeriodForFeatureUpdates",
+    "ConfigureDeadlineNoAutoReboot",
+)
+
+
+@pytest.mark.parametrize(("place", "words"), [(GROUP, GROUP_WORDS), (DEVICE, DEVICE_WORDS)])
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({}, []),
+        ({"ConfigureDeadlineForQualityUpdates": 2}, [("a quality update", 2, "", "")]),
+        ({"ConfigureDeadlineForQualityUpdates": 0}, [("a quality update", 0, "", "")]),
+        ({"ConfigureDeadlineForQualityUpdates": 30}, [("a quality update", 30, "", "")]),
+        ({"ConfigureDeadlineForQualityUpdates": 31}, []),
+        ({"ConfigureDeadlineForQualityUpdates": "2"}, []),
+        ({"ConfigureDeadlineForQualityUpdates": True}, []),
+        ({"ConfigureDeadlineGracePeriod": 2}, []),
+        (
+            {"ConfigureDeadlineForQualityUpdates": 2, "ConfigureDeadlineGracePeriod": 0},
+            [("a quality update", 2, ", after 0 days of grace", "")],
+        ),
+        (
+            {"ConfigureDeadlineForQualityUpdates": 2, "ConfigureDeadlineNoAutoReboot": 1},
+            [("a quality update", 2, "", " No restart before the deadline.")],
+        ),
+        (
+            {"ConfigureDeadlineForQualityUpdates": 2, "ConfigureDeadlineNoAutoReboot": 0},
+            [("a quality update", 2, "", "")],
+        ),
+        ({"ConfigureDeadlineForQualityUpdates": 2, "SetComplianceDeadline": 0}, []),
+        ({"ConfigureDeadlineForQualityUpdates": 2, "SetComplianceDeadline": 1}, [("a quality update", 2, "", "")]),
+        (
+            {"ConfigureDeadlineForFeatureUpdates": 7, "ConfigureDeadlineGracePeriodForFeatureUpdates": 3},
+            [("a feature update", 7, ", after 3 days of grace", "")],
+        ),
+        (
+            {"ConfigureDeadlineForFeatureUpdates": 7, "ConfigureDeadlineForQualityUpdates": 2},
+            [("a quality update", 2, "", ""), ("a feature update", 7, "", "")],
+        ),
+    ],
+)
+def test_deadlines(place: str, words: str, values: dict[str, Any], told: list[tuple[str, int, str, str]]) -> None:
+    found = restart_risks(host({"AUOptions": 3}, **{place: {**dict.fromkeys(NAMES), **values}}))
+    assert found == [{"code": "update_deadline", "detail": BY.format(words, *one), "at": None} for one in told]
+
+
+def test_deadlines_of_both_places_are_told() -> None:
+    values = {**dict.fromkeys(NAMES), "ConfigureDeadlineForQualityUpdates": 2}
+    found = restart_risks(host(OFF, **{GROUP: values, DEVICE: values}))
+    assert [risk["detail"] for risk in found] == [
+        BY.format(words, "a quality update", 2, "", "") for words in (GROUP_WORDS, DEVICE_WORDS)
+    ]
+
+
+def test_what_was_looked_at_is_told() -> None:
+    assert set(looked_at(Signals(None)).values()) == {"not asked"}
+    raw = {"ccm_reboot": UNREAD, "mdm_update_policy": {"ok": True, "value": None, "error": None}}
+    assert looked_at(Signals(raw)) == {
+        "automatic_updates_policy": "not asked",
+        "windows_update_policy": "not asked",
+        "mdm_update_policy": "read",
+        "ccm_reboot": "access denied",
+        "azure_patch_extensions": "not asked",
+    }

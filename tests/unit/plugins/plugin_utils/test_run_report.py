@@ -983,6 +983,7 @@ PENDING = st.fixed_dictionaries(
             max_size=2,
         ),
         "unknown_sources": st.lists(TEXT, max_size=1),
+        "rests_on": st.lists(TEXT, max_size=1),
     }
 )
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from ansible_collections.rebootless.patching.plugins.plugin_utils import status
+from ansible_collections.rebootless.patching.plugins.plugin_utils import pending_reboot, restart_risks, status
 from realistic import NOW, TABLE, build, codes, failed, judge, message, signals
 
 KEYS = [
@@ -30,6 +30,7 @@ KEYS = [
     "restart_required",
     "pending",
     "restart_risks",
+    "restart_risks_looked_at",
     "judged_at",
 ]
 
@@ -64,7 +65,9 @@ def test_healthy_host() -> None:
             "classes": ["identity", "management", "servicing"],
             "reasons": [],
             "unknown_sources": [],
+            "rests_on": [one.probe for one in pending_reboot.SOURCES if one.klass in pending_reboot.DEFAULT_CLASSES],
         },
+        "restart_risks_looked_at": dict.fromkeys(restart_risks.LOOKED_AT, "read"),
         "judged_at": "2026-09-20T12:00:00Z",
     }
 
