@@ -63,6 +63,8 @@ class ActionModule(collector.SignalsAction):
         self.now = collector.moment(self.arguments["now"], "now")
         self.table = collector.release_table(self.arguments["release_table"], self.arguments["release_table_extend"])
         result.update(self.blank())
+        # What each package said of itself, by its identity: that does not change, so each is asked once.
+        self.details: dict[str, Any] = {}
         if self.arguments["validate_only"]:
             return self.done(result, None)
         if self.arguments["state"] == "verified":
@@ -110,13 +112,26 @@ class ActionModule(collector.SignalsAction):
 
     def ask(self, wanted: Mapping[str, Any]) -> Mapping[str, Any] | collector.Answer:
         """The module's result, or the problem."""
+        arguments = {**wanted, "known": list(self.details)}
         try:
-            said = self.run_module(MODULE, wanted, self.variables)
+            said = self.run_module(MODULE, arguments, self.variables)
         except collector.TROUBLE as error:
             return collector.Answer(None, collector.problem(error))
         if said.get("failed") or "packages" not in said:
             return collector.Answer(None, collector.problem(said.get("msg") or "windows_packages gave no answer"))
+        self.remember(Signals(said).value("packages"))
         return said
+
+    def remember(self, packages: object) -> None:
+        """Keep what packages said of themselves, and put it where it was not asked for again."""
+        for one in packages if isinstance(packages, list) else ():
+            if not isinstance(one, dict):
+                continue
+            name, told = str(one.get("name")), Signals(one).value("details")
+            if one.get("details") is None and name in self.details:
+                one["details"] = self.details[name]
+            elif isinstance(told, Mapping):
+                self.details[name] = one["details"]
 
     def watch(self, settled: Callable[[Seen | None], bool]) -> Seen | collector.Answer:
         """Look again and again until it is settled or the time is over; the last look."""

@@ -8,6 +8,7 @@
 
 $spec = @{
     options = @{
+        known = @{ type = 'list'; elements = 'str'; default = @() }
         package = @{ type = 'str' }
         state = @{ type = 'str'; default = 'read'; choices = @('read', 'absent') }
     }
@@ -36,8 +37,8 @@ function Get-Update {
                 name = $name
                 state = [string]$_.PackageState
                 type = [string]$_.ReleaseType
-                # The list has no KBs, and a rollup has none in its name.
-                details = Invoke-Probe { Get-Detail $name }
+                # The list has no KBs, and a rollup has none in its name. Each one costs a session of DISM.
+                details = $(if ($module.Params.known -contains $name) { $null } else { Invoke-Probe { Get-Detail $name } })
             }
         })
     , [object[]]$updates
@@ -51,7 +52,8 @@ function Remove-Update {
     if (-not $module.CheckMode) {
         $answer = Remove-WindowsPackage -Online -PackageName $found[0].name -NoRestart -WarningAction Ignore
         $needed = @($answer | ForEach-Object { $_.PSObject.Properties['RestartNeeded'] })
-        if ($needed.Count -eq 1) { $change.restart_needed = [bool]$needed[0].Value }
+        # No cast: null is no answer.
+        if ($needed.Count -eq 1) { $change.restart_needed = $needed[0].Value }
     }
     $change.changed = $true
     $module.Diff.before = "$($found[0].name): $($found[0].state)`n"

@@ -23,7 +23,7 @@ BASELINE = "Package_for_RollupFix~31bf3856ad364e35~amd64~~26100.33158.1.11"
 STAGED = "Package_for_RollupFix~31bf3856ad364e35~amd64~~26100.33438.1.0"
 CBS = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing"
 # The places of the runs of the playbook.
-READ, CHECKED, UNKNOWN_NAME, REMOVED, AGAIN, NEWER, AFTER = 0, 2, 3, 4, 5, 6, 7
+READ, CHECKED, UNKNOWN_NAME, REMOVED, AGAIN, NEWER, AFTER, KNOWING = 0, 2, 3, 4, 5, 6, 7, 8
 
 Result = dict[str, Any]
 
@@ -104,9 +104,16 @@ def test_updates_are_listed_with_what_they_say_of_themselves(answers: Any) -> No
     assert first["change"] == NOTHING
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_known_of_a_package_is_not_read_again(answers: Any, name: str) -> None:
+    runs = answers[name][0]
+    before, after = (runs[run]["packages"]["value"] or [] for run in (AFTER, KNOWING))
+    assert after == [{**one, "details": None} if one["name"] == BASELINE else one for one in before]
+
+
 def test_a_package_is_removed_with_the_next_restart(answers: Any) -> None:
     runs, world = answers["hotpatched"]
-    assert [each["changed"] for each in runs] == [False, False, True, False, True, False, False, False]
+    assert [each["changed"] for each in runs] == [False, False, True, False, True, False, False, False, False]
     assert runs[CHECKED]["change"]["value"] == {"changed": True, "restart_needed": None}
     assert runs[CHECKED]["diff"] == {"before": f"{HOTPATCH}: Installed\n", "after": f"{HOTPATCH}: removed\n"}
     assert states(runs[REMOVED])[HOTPATCH] == "Installed"

@@ -136,6 +136,7 @@ class Module:
         if self.state not in STATES:
             raise ValueError(f"value of state must be one of: {', '.join(STATES)}. Got no match for: {self.state}")
         self.package = arguments.get("package")
+        self.known = {str(name).casefold() for name in arguments.get("known") or ()}
         if self.state == "absent" and self.package is None:
             raise ValueError("state is absent but all of the following are missing: package")
         self.check_mode = check_mode
@@ -156,7 +157,7 @@ class Module:
                 "name": one["name"],
                 "state": one["state"],
                 "type": one["type"],
-                "details": _probe(lambda one=one: self._details(one)),
+                "details": None if one["name"].casefold() in self.known else _probe(lambda one=one: self._details(one)),
             }
             for one in found
             if one["type"] in KINDS

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -58,14 +59,20 @@ class Host:
 
     def __init__(self, *answers: Any) -> None:
         self.answers, self.asked, self.resets = list(answers), [], 0
+        self.known: list[list[str]] = []
         self._shell = SimpleNamespace(tmpdir=None)
 
     def execute(self, module_name: str, module_args: dict[str, Any], task_vars: object) -> dict[str, Any]:
         """In place of the action's `_execute_module`."""
         self.asked.append((module_name.rpartition(".")[2], module_args.get("state")))
-        answer = self.answers.pop(0)
+        answer = copy.deepcopy(self.answers.pop(0))
+        if "known" in module_args:
+            self.known.append(module_args["known"])
         if isinstance(answer, Exception):
             raise answer
+        for one in answer.get("packages", {}).get("value") or ():
+            if one["name"] in module_args["known"]:
+                one["details"] = None
         return dict(answer)
 
     def reset(self) -> None:
@@ -88,6 +95,13 @@ def act(host: Host, check: bool = False, **arguments: Any) -> dict[str, Any]:
 
 LOOK = [("windows_signals_info", None), ("windows_packages", None)]
 REMOVE = [("windows_packages", "absent")]
+
+
+def test_what_a_package_says_of_itself_is_asked_once() -> None:
+    """Each question costs the host a session of DISM, and every look but the first needs no answer."""
+    host = Host(signals(), packages(), removed(), signals(cbs_reboot_pending=True), packages("UninstallPending"))
+    act(host)
+    assert host.known == [[], [BELOW, PACKAGE], [BELOW, PACKAGE]]
 
 
 def test_a_removal_is_one_look_the_removal_and_one_look() -> None:
