@@ -225,7 +225,7 @@ def terminal(doc: Mapping[str, Any], width: int, color: bool = False) -> str:
     if restarts:
         lines += ["", paint("Will restart without this collection", "1;31", color)]
         for at, said in restarts:
-            lines += (f"  {line}" for line in wrap(f"{moment(at)}  {said}", width - 2, 3, "  "))
+            lines += (f"  {line}" for line in wrap(f"{moment(at)} {said}", width - 2, 3, "  "))
     if doc["changes"]:
         lines += ["", paint("Since the last status", "1", color)]
         for change in doc["changes"]:
