@@ -70,8 +70,12 @@ def perform(plugin: Any, arguments: Mapping[str, Any], given: Answers, variables
 
     def execute(module_name: str, **_more: Any) -> Any:
         printed = json.dumps(given[module_name.rpartition(".")[2]])
-        # What ansible-core's `_parse_returned_data` gets in the end.
-        return json.loads(collector.through_the_door({"rc": 0, "stdout": printed, "stderr": ""})["stdout"])
+        # What ansible-core's own `_parse_returned_data` is given, and what it makes of no JSON.
+        left = collector.through_the_door({"rc": 0, "stdout": printed, "stderr": ""})["stdout"]
+        try:
+            return json.loads(left)
+        except ValueError:
+            return {"failed": True, "msg": "Module result deserialization failed.", "module_stdout": left}
 
     module._execute_module = execute
     result: dict[str, Any] = module.run(task_vars=dict(variables))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -132,6 +133,9 @@ FIELDS: dict[str, Callable[[Answers, Any], None]] = {
     "message of the offers": module(OFFERS),
     "message of the services": module(SERVICES),
 }
+
+
+RUN_ONLY = {field for field in FIELDS if re.search(r"(offers?|services?|shutdown\.exe)$", field)}
 
 
 def deep(levels: int) -> Any:
