@@ -184,7 +184,7 @@ def _clock(world: World, signals: Mapping[str, Any], now: datetime) -> None:
     world["time_zone"] = {"id": told.get("time_zone") or "UTC", "utc_offset_minutes": offset}
     last = (_value(signals, "operating_system") or {}).get("last_boot")
     # A world must have one; where nobody knows it, the class itself hides it.
-    world["boot"] = min(last, world["clock"]) if last else world["clock"]
+    world["boot"] = last or world["clock"]
     kind = _fault(signals, "clock")
     if kind:
         world["broken"].setdefault("commands", {})["Get-TimeZone"] = kind
