@@ -47,6 +47,7 @@ MODULES = (
     "consent",
     "decide",
     "drain",
+    "drain_memory",
     "exposure",
     "fleet_admission",
     "fleet_plan",

@@ -20,9 +20,11 @@ MODULE = "rebootless.patching.windows_drain"
 SPEC = {
     "adapters": {"type": "raw", "default": []},
     "answer": {"type": "dict"},
+    "earlier": {"type": "dict", "default": {}},
     "interval": {"type": "raw", "default": 5},
     "prefix": {"type": "str", "default": ""},
     "progress": {"type": "dict"},
+    "run": {"type": "str", "default": ""},
     "state": {"type": "str", "choices": list(drain.STATES), "required": True},
     "validate_only": {"type": "bool", "default": False},
 }
@@ -56,10 +58,15 @@ class ActionModule(collector.SignalsAction):
             self.adapters = drain.load(arguments["adapters"], f"{prefix}adapters")
             self.interval = verify.whole(arguments["interval"], f"{prefix}interval", 0, verify.LONGEST_INTERVAL)
         except (drain.DrainError, verify.VerifyError) as error:
+            if arguments["validate_only"]:
+                # Not raised: the task hides what it is given, and so its own error, and somebody else has to say it.
+                return result | {"failed": True, "msg": str(error)}
             raise AnsibleActionFail(str(error)) from error
         files = [name for one in self.adapters for name in (one.drain_file, one.restore_file, one.check_file) if name]
         result.update(changed=False, files=files, next=None)
-        progress = arguments["progress"] or drain.begin(arguments["state"], self.adapters)
+        progress = arguments["progress"] or drain.begin(
+            arguments["state"], self.adapters, run=arguments["run"], earlier=arguments["earlier"]
+        )
         if arguments["validate_only"]:
             return result | drain.result(progress) | {"state": None, "progress": progress}
 
@@ -106,6 +113,9 @@ class ActionModule(collector.SignalsAction):
         if step["do"] in ("remember", "forget"):
             return self.memory(step["do"], drain.remember(dict(progress)))
         adapter, entry = self.adapters[place], progress["adapters"][place]
+        allowed = drain.exceptions_of(entry)
+        if step["do"] == "wait":
+            return self.storage(adapter, allowed)
         if step["do"] == "ask":
             return {"ok": True, "changed": False, "detail": "", "now": self.found(adapter)}
         if self._task.check_mode:
@@ -113,19 +123,24 @@ class ActionModule(collector.SignalsAction):
             detail = "is back already" if there else f"would be {step['do']}{'d' if step['do'][-1] == 'e' else 'ed'}"
             return {"ok": True, "changed": not there, "detail": detail}
         if adapter.type == "cluster":
-            return self.suspend(adapter) if step["do"] == "drain" else self.resume(adapter, not progress["undo"])
+            return (
+                self.suspend(adapter) if step["do"] == "drain" else self.resume(adapter, allowed, not progress["undo"])
+            )
         return self.balance(adapter, step["do"])
 
     def read(self) -> dict[str, Any]:
         """What the host remembers and what its cluster is like."""
-        look = self.ask("read", cluster=any(one.type == "cluster" for one in self.adapters))
+        clusters = [one for one in self.adapters if one.type == "cluster"]
+        names = [name for one in clusters for name in one.ignore_failed]
+        look = self.ask("read", cluster=bool(clusters), names=names)
         if look.problem is not None:
             return {"ok": False, "detail": f"the host was not reached: {look.problem['message']}"}
         memory = look.answer["memory"]
         if not memory["ok"]:
             return {"ok": False, "detail": f"drain.json cannot be read: {memory['error']['message']}"}
         now = f"{collector.moment(None, 'now'):%Y-%m-%dT%H:%M:%SZ}"
-        return {"ok": True, "memory": memory["value"], "cluster": look.cluster, "now": now}
+        boot = look.answer["boot"].get("value")
+        return {"ok": True, "memory": memory["value"], "boot": boot, "cluster": look.cluster, "now": now}
 
     def memory(self, state: str, text: str) -> dict[str, Any]:
         """Write or remove what the host remembers."""
@@ -143,6 +158,26 @@ class ActionModule(collector.SignalsAction):
         ok, detail = visit(adapter.wait)
         return "drained" if ok else "active" if detail.startswith("status ") else "unknown"
 
+    def storage(self, adapter: drain.Adapter, allowed: drain.Exceptions) -> dict[str, Any]:
+        """Wait until the storage of a cluster is whole, so that it may lose a node."""
+        now = ""
+
+        def verdict() -> tuple[bool | None, str, bool]:
+            nonlocal now
+            seen = self.ask("read")
+            look, why = drain.cluster_look(seen.cluster)
+            if why:
+                return None, why, seen.problem is not None
+            now = drain.cluster_state(look)
+            return *drain.may_drain(look, allowed), False
+
+        if self._task.check_mode:
+            ok, why, _silent = verdict()
+            waited = {"ok": ok is True, "detail": f"{why}; that would be waited for"}
+        else:
+            waited = self.wait(verdict, adapter.storage_timeout)
+        return waited | {"changed": False, "now": now}
+
     def suspend(self, adapter: drain.Adapter) -> dict[str, Any]:
         """Drain a cluster node and wait for it."""
         look = self.ask("suspend")
@@ -151,28 +186,52 @@ class ActionModule(collector.SignalsAction):
 
         def verdict() -> tuple[bool | None, str, bool]:
             seen = self.ask("read")
-            if not seen.cluster["ok"]:
-                return None, seen.cluster["error"]["message"], seen.problem is not None
-            return *drain.drained(seen.answer["cluster"]["value"]), False
+            found, why = drain.cluster_look(seen.cluster)
+            if why:
+                return None, why, seen.problem is not None
+            return *drain.drained(found), False
 
         return self.wait(verdict, adapter.timeout) | {"changed": True}
 
-    def resume(self, adapter: drain.Adapter, whole: bool) -> dict[str, Any]:
-        """Put a cluster node back and wait until it is up, and the cluster `whole`. It may just be starting."""
-        changed = False
+    def resume(self, adapter: drain.Adapter, allowed: drain.Exceptions, whole: bool) -> dict[str, Any]:
+        """Put a cluster node back and wait until it is up, and the cluster `whole`. It may just be starting.
 
-        def verdict() -> tuple[bool | None, str, bool]:
-            nonlocal changed
+        The storage of the cluster has a time of its own. When that is over the node is in service all the same.
+        """
+        changed = up = False
+        whole_by: tuple[bool | None, str] = (None, "")
+
+        def back() -> tuple[bool | None, str, bool]:
+            nonlocal changed, whole_by
             seen = self.ask("resume")
-            if seen.problem is not None or not seen.cluster["ok"]:
-                return None, seen.cluster["error"]["message"], seen.problem is not None
+            look, why = drain.cluster_look(seen.cluster)
+            if why:
+                return None, why, seen.problem is not None
             change = seen.answer["change"]
             changed = changed or bool(change["value"])
             if not change["ok"]:
                 return None, change["error"]["message"], False
-            return *drain.released(seen.answer["cluster"]["value"], whole), False
+            whole_by = drain.repaired(look, allowed)
+            return *drain.released(look, whole, allowed), False
 
-        return self.wait(verdict, adapter.timeout) | {"changed": changed}
+        def repaired() -> tuple[bool | None, str, bool]:
+            # Only read: a node that somebody pauses now is left paused.
+            nonlocal up
+            seen = self.ask("read")
+            look, why = drain.cluster_look(seen.cluster)
+            up = not why and drain.released(look, whole, allowed)[0] is True
+            return *((None, why) if why else drain.repaired(look, allowed)), seen.problem is not None
+
+        waited = self.wait(back, adapter.timeout)
+        if waited["ok"] and whole:
+            waited = {"ok": True, "detail": whole_by[1]} if whole_by[0] else self.wait(repaired, adapter.storage_timeout)
+            if not waited["ok"] and up:
+                waited = {
+                    "ok": True,
+                    "repairing": True,
+                    "detail": f"up, its storage is still repaired: {waited['detail']}",
+                }
+        return waited | {"changed": changed}
 
     def balance(self, adapter: drain.Adapter, what: str) -> dict[str, Any]:
         """Call a load balancer, and wait until it shows the drain."""
@@ -214,7 +273,7 @@ class ActionModule(collector.SignalsAction):
         except Exception as error:  # pywinrm's own errors have no common base
             answer = {"unreachable": True, "msg": str(error)}
         self.lost = bool(answer.get("unreachable") or answer.get("failed"))
-        if self.lost or "memory" not in answer:
+        if self.lost or not all(drain.is_probe(answer.get(key)) for key in ("memory", "change", "cluster", "boot")):
             return Look(answer, collector.problem(answer.get("msg") or f"{MODULE} failed"))
         return Look(answer, None)
 

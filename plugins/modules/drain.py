@@ -14,6 +14,7 @@ description:
   - Drains a node of a Windows failover cluster and takes a host out of a load balancer, or undoes that.
   - Writes what it found to the host itself (C(%ProgramData%\rebootless\drain.json)) before it changes anything, and restores exactly that.
     A second drain keeps the first memory. The memory is removed when everything is restored. Any later run can restore.
+  - What is seen beats what is remembered. A memory that somebody else than an administrator may have written is not obeyed, and told in RV(notes).
   - A drain that is refused leaves the host as it was. What was drained already is put back, in the opposite order.
   - Fails no task for a host's trouble. Look at RV(state).
   - Files of tasks are run by the role P(rebootless.patching.drain#role), which gives their outcome as O(answer).
@@ -34,7 +35,7 @@ options:
       type:
         description:
           - V(cluster) is the failover cluster that the host is a node of. A host that is none has nothing to drain.
-          - The cluster must be whole before. All nodes are up, no resource has failed and no storage job runs.
+          - The cluster must be whole before. All nodes are up and no resource has failed, and its storage is waited for.
             When the node is put back it is waited for until that is so again.
           - V(load_balancer) is anything behind HTTP calls, sent from the controller.
           - V(tasks) are files of tasks.
@@ -42,9 +43,24 @@ options:
         choices: [cluster, load_balancer, tasks]
         required: true
       timeout:
-        description: Of V(cluster). Seconds to wait for the drain, and for the cluster to be whole after it.
+        description: Of V(cluster). Seconds to wait for the drain, and after it for the node to be up and the cluster to be whole but for its storage.
         type: int
         default: 600
+      storage_timeout:
+        description:
+          - Of V(cluster). Seconds to wait for storage jobs, before the drain and after the node is up again. O(adapters[].timeout) when not given.
+          - A drain is refused after that. A node that is back is in service all the same, see RV(repairing).
+        type: int
+      ignore_failed:
+        description: Of V(cluster). Names of roles and resources that may have failed.
+        type: list
+        elements: str
+        default: []
+      paused_nodes:
+        description: Of V(cluster). Names of other nodes that may be paused. One other node must be up.
+        type: list
+        elements: str
+        default: []
       name:
         description: What the adapter is called in results and in the memory. The URL or file of O(adapters[].drain) when not given.
         type: str
@@ -71,6 +87,15 @@ options:
     description: Seconds between two looks while waiting, from 0 to 3600.
     type: int
     default: 5
+  earlier:
+    description:
+      - To put a host back, what this module returned when the same run drained it. What it found counts, whatever the host remembers.
+    type: dict
+    default: {}
+  run:
+    description: Name of the run, which the host remembers with the drain.
+    type: str
+    default: ''
   progress:
     description: The RV(progress) of the last call, to go on from there.
     type: dict
@@ -82,7 +107,7 @@ options:
     type: str
     default: ''
   validate_only:
-    description: Check the options and ask nobody.
+    description: Check the options and ask nobody. An option that makes no sense is not raised but returned, with C(failed) and C(msg).
     type: bool
     default: false
 attributes:
@@ -178,11 +203,29 @@ adapters:
       description: What was found.
       type: str
       sample: paused, its roles have moved
+    ignored:
+      description: What the adapter's exceptions let pass.
+      type: list
+      elements: str
+      sample: []
 remembered_since:
   description: Since when the host remembers a drain, V(null) when it does not.
   returned: always
   type: str
   sample: '2026-09-20T22:05:11Z'
+repairing:
+  description: Whether the host is in service, and the storage of its cluster is still repaired. The next node has to wait.
+  returned: always
+  type: bool
+  sample: false
+notes:
+  description:
+    - What else is to be told. Of a memory that is another run's, contradicts what is seen or is not believed, of what exceptions let pass or
+      name in vain, of storage that is still repaired.
+  returned: always
+  type: list
+  elements: str
+  sample: []
 files:
   description: The files of tasks among the adapters.
   returned: always

@@ -10,6 +10,7 @@ $spec = @{
     options = @{
         cluster = @{ type = 'bool'; default = $true }
         memory = @{ type = 'str' }
+        names = @{ type = 'list'; elements = 'str'; default = @() }
         state = @{ type = 'str'; default = 'read'; choices = @('read', 'suspend', 'resume', 'remember', 'forget') }
     }
     required_if = @(, @('state', 'remember', @('memory')))
@@ -20,12 +21,39 @@ $module = [Ansible.Basic.AnsibleModule]::Create($args, $spec)
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
 $state = $module.Params.state
-$folder = "$env:ProgramData\rebootless"
+$base = $env:ProgramData
+$folder = "$base\rebootless"
 $file = "$folder\drain.json"
+$largest = 65536
+# Full control for SYSTEM and Administrators, nothing for anybody else, nothing inherited; for a folder with what is in it.
+$rights = 'O:BAD:PAI(A;{0};FA;;;SY)(A;{0};FA;;;BA)'
+$owners = '^O:(BA|SY|S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464)[GD]:'
 $ended = 'Completed', 'Terminated', 'Killed', 'Exception'
 
+function Get-Boot {
+    $system = Get-CimInstance -ClassName Win32_OperatingSystem -Property LastBootUpTime -OperationTimeoutSec 30
+    $system.LastBootUpTime.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", [cultureinfo]::InvariantCulture)
+}
+
+function Get-Place {
+    param([string]$Path, [bool]$Folder)
+
+    try { $item = Get-Item -LiteralPath $Path -Force } catch [Management.Automation.ItemNotFoundException] { return $null }
+    # A link is told, and nothing behind it is looked at.
+    $plain = $item.PSIsContainer -eq $Folder -and -not ($item.Attributes -band [IO.FileAttributes]::ReparsePoint)
+    $large = $plain -and -not $Folder -and $item.Length -gt $largest
+    [ordered]@{ plain = $plain; large = $large; sddl = if ($plain) { [string](Get-Acl -LiteralPath $Path).Sddl } else { '' } }
+}
+
 function Get-Memory {
-    try { [string](Get-Content -LiteralPath $file -Raw) } catch [Management.Automation.ItemNotFoundException] { $null }
+    # Everybody may make files below ProgramData, so whose they are belongs to what they say.
+    $found = [ordered]@{ base = Get-Place $base $true; folder = $null; file = $null; text = $null }
+    if ($found.base.plain) { $found.folder = Get-Place $folder $true }
+    if ($null -ne $found.folder -and $found.folder.plain) { $found.file = Get-Place $file $false }
+    if ($null -ne $found.file -and $found.file.plain -and -not $found.file.large) {
+        $found.text = [string](Get-Content -LiteralPath $file -Raw)
+    }
+    $found
 }
 
 function Get-Look {
@@ -34,13 +62,20 @@ function Get-Look {
     $service = Get-Service -Name 'ClusSv[c]' -ErrorAction Stop
     if ($null -eq $service -or $service.StartType -eq 'Disabled') { return $null }
     $name = $env:COMPUTERNAME
+    $nodes = @(Get-ClusterNode)
+    $groups = @(Get-ClusterGroup)
+    $resources = @(Get-ClusterResource)
+    $here = @($groups + $resources | ForEach-Object { [string]$_.Name })
     [ordered]@{
         own = $name
-        nodes = [object[]]@(Get-ClusterNode | ForEach-Object {
+        nodes = [object[]]@($nodes | ForEach-Object {
                 [ordered]@{ name = [string]$_.Name; state = [string]$_.State; drain = [string]$_.DrainStatus }
             })
-        groups = [object[]]@(Get-ClusterGroup | Where-Object { $_.OwnerNode.Name -eq $name -and $_.State -ne 'Offline' } | ForEach-Object { [string]$_.Name })
-        failed = [object[]]@(Get-ClusterResource | Where-Object { $_.State -eq 'Failed' } | ForEach-Object { [string]$_.Name })
+        groups = [object[]]@($groups | Where-Object { $_.OwnerNode.Name -eq $name -and $_.State -ne 'Offline' } | ForEach-Object { [string]$_.Name })
+        failed = [object[]]@($resources | Where-Object { $_.State -eq 'Failed' } | ForEach-Object {
+                [ordered]@{ name = [string]$_.Name; group = [string]$_.OwnerGroup.Name }
+            })
+        known = [object[]]@($module.Params.names | Where-Object { $here -contains $_ })
         storage_jobs = @(Get-StorageJob | Where-Object { $ended -notcontains [string]$_.JobState }).Count
     }
 }
@@ -66,25 +101,59 @@ function Set-Node {
     $true
 }
 
+function Set-Owner {
+    param([string]$Path, [string]$Inheritance)
+
+    $acl = Get-Acl -LiteralPath $Path
+    # Without these sections Windows would also want the right to change what is audited.
+    $acl.SetSecurityDescriptorSddlForm(($rights -f $Inheritance), 'Owner, Access')
+    Set-Acl -LiteralPath $Path -AclObject $acl
+}
+
+function Write-Memory {
+    param([string]$Text)
+
+    # Without Force: it fails when somebody else was faster.
+    if ($null -eq $memory.value.folder) { $null = New-Item -Path $folder -ItemType Directory }
+    Set-Owner $folder 'OICI'
+    $new = Get-Place "$file.new" $false
+    if ($null -ne $new) {
+        if (-not $new.plain) { throw [InvalidOperationException]::new("$file.new is no ordinary file, so it is not written to.") }
+        Remove-Item -LiteralPath "$file.new" -Force
+    }
+    $null = New-Item -Path "$file.new" -ItemType File
+    Set-Owner "$file.new" ''
+    # Under another name first: half a memory is none.
+    Set-Content -LiteralPath "$file.new" -Value $Text -Encoding Ascii -NoNewline
+    Move-Item -LiteralPath "$file.new" -Destination $file -Force
+}
+
 function Set-Memory {
     param([string]$Text)
 
     if (-not $memory.ok) { throw [InvalidOperationException]::new($memory.error.message) }
-    if ([string]$memory.value -ceq $Text) { return $false }
-    $module.Diff.before = [string]$memory.value
+    $found = $memory.value
+    foreach ($part in 'base', 'folder', 'file') {
+        if ($null -ne $found[$part] -and -not $found[$part].plain) {
+            throw [InvalidOperationException]::new("$((Get-Variable -Name $part -ValueOnly)) is a link or not what it must be, so nothing is written there.")
+        }
+    }
+    # Never taken over: whoever owns it can put a link in its place at any moment.
+    if ($null -ne $found.folder -and $found.folder.sddl -notmatch $owners) {
+        throw [InvalidOperationException]::new("$folder does not belong to Administrators or SYSTEM, so nothing is written there.")
+    }
+    $mine = $null -ne $found.file -and $found.file.sddl -match $owners
+    if (-not $Text -and $null -eq $found.file) { return $false }
+    if ($Text -and $mine -and $found.text -ceq $Text) { return $false }
+    $module.Diff.before = if ($mine) { [string]$found.text } else { '' }
     $module.Diff.after = $Text
     if ($module.CheckMode) { return $true }
-    if (-not $Text) { Remove-Item -LiteralPath $file -Force }
-    else {
-        $null = New-Item -Path $folder -ItemType Directory -Force
-        # Under another name first: half a memory is none.
-        Set-Content -LiteralPath "$file.new" -Value $Text -Encoding Ascii -NoNewline
-        Move-Item -LiteralPath "$file.new" -Destination $file -Force
-    }
+    if ($Text) { Write-Memory $Text } else { Remove-Item -LiteralPath $file -Force }
     $true
 }
 
 $memory = Invoke-Probe { Get-Memory }
+$boot = Invoke-Probe { if ($state -eq 'read') { Get-Boot } }
 $look = Invoke-Probe { if ($module.Params.cluster) { Get-Look } else { $null } }
 $change = Invoke-Probe {
     switch ($state) {
@@ -96,7 +165,8 @@ $change = Invoke-Probe {
     }
 }
 $module.Result.changed = [bool]$change.value
-$module.Result.schema = 1
+$module.Result.schema = 2
+$module.Result.boot = $boot
 $module.Result.change = $change
 $module.Result.cluster = $look
 $module.Result.memory = $memory

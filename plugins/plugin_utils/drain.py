@@ -7,29 +7,30 @@ see `begin`. A step is `{do, adapter}`; `do` is one of DOS, `adapter` the index 
 requests is in it: their headers and bodies are secret.
 
 Of an adapter `found` is what the host was like before the first drain, and is restored; `now` what it was like when this run
-began; both are one of FOUND, or null. `done` is `none`, `drained` or `restored`; `ok` is null when nobody knows.
+began, `remembered` what the host remembers, `own` what this run itself found before its own drain; all are one of FOUND, or
+null. `done` is `none`, `drained` or `restored`; `ok` is null when nobody knows. What is seen beats what is remembered.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils import verify
-from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import shown
+from ansible_collections.rebootless.patching.plugins.plugin_utils import drain_memory, verify
+from ansible_collections.rebootless.patching.plugins.plugin_utils.drain_memory import FOUND, TYPES, MemoryProblem
+from ansible_collections.rebootless.patching.plugins.plugin_utils.run_host import JITTER
+from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import moment, shown
 
-SCHEMA = 1
 STATES = ("drained", "active")
-TYPES = ("cluster", "load_balancer", "tasks")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
-DOS = ("read", "ask", "remember", "drain", "restore", "forget", "end")
-# active: in service; drained: out of service; absent: there is nothing to drain; unknown: nobody asked or could tell.
-FOUND = ("active", "drained", "absent", "unknown")
+DOS = ("read", "wait", "ask", "remember", "drain", "restore", "forget", "end")
 # What nobody drains, and nobody restores; and what a drain says of it.
 AS_IT_IS = {"drained": "was drained already", "absent": "there is none here"}
 LONGEST = 86400
 DETAIL = 300
+NAMES = 100
 
 Entry = dict[str, Any]
 Progress = dict[str, Any]
@@ -54,6 +55,9 @@ class Adapter(NamedTuple):
     type: str
     name: str
     timeout: int
+    storage_timeout: int = 0
+    ignore_failed: tuple[str, ...] = ()
+    paused_nodes: tuple[str, ...] = ()
     drain: Request | None = None
     restore: Request | None = None
     wait: verify.Url | None = None
@@ -93,8 +97,27 @@ def _adapter(item: object, where: str) -> Adapter:
 
 
 def _cluster(item: Mapping[str, Any], where: str) -> Adapter:
-    _keys(item, where, ("type", "timeout"))
-    return Adapter("cluster", "cluster", _whole(item.get("timeout", 600), f"{where}.timeout", LONGEST))
+    _keys(item, where, ("type", "timeout", "storage_timeout", "ignore_failed", "paused_nodes"))
+    timeout = _whole(item.get("timeout", 600), f"{where}.timeout", LONGEST)
+    return Adapter(
+        "cluster",
+        "cluster",
+        timeout,
+        storage_timeout=_whole(item.get("storage_timeout", timeout), f"{where}.storage_timeout", LONGEST),
+        ignore_failed=_names(item.get("ignore_failed", ()), f"{where}.ignore_failed", "roles or resources"),
+        paused_nodes=_names(item.get("paused_nodes", ()), f"{where}.paused_nodes", "nodes"),
+    )
+
+
+def _names(value: object, where: str, what: str) -> tuple[str, ...]:
+    if isinstance(value, str | bytes) or not isinstance(value, Sequence) or len(value) > NAMES:
+        raise DrainError(
+            f"{where}: {shown(value, 100)!r} is not allowed; give a list of at most {NAMES} names of {what}."
+        )
+    for place, one in enumerate(value):
+        if not isinstance(one, str) or not one.strip() or shown(one, DETAIL) != one:
+            raise DrainError(f"{where}[{place}]: {shown(one, 100)!r} is not allowed; give a name of {what}.")
+    return tuple(value)
 
 
 def _load_balancer(item: Mapping[str, Any], where: str) -> Adapter:
@@ -187,39 +210,35 @@ def _whole(value: object, where: str, most: int) -> int:
         raise DrainError(str(error)) from error
 
 
-# What a host remembers
-
-
-def remember(progress: Progress) -> str:
-    """The text to keep on the host: ASCII, and no word of it is ever carried out."""
-    kept = [{key: entry[key] for key in ("type", "name", "found")} for entry in progress["adapters"]]
-    return json.dumps({"schema": SCHEMA, "since": progress["since"], "adapters": kept})
-
-
-def recall(text: object) -> dict[str, Any] | None:
-    """What a host remembers: `{since, adapters: [{type, name, found}]}`; None when it remembers nothing.
-
-    :raises DrainError: what lies there is none of ours
-    """
-    if text is None:
-        return None
-    try:
-        memory = json.loads(str(text))
-        entries = [{key: entry[key] for key in ("type", "name", "found")} for entry in memory["adapters"]]
-        good = (
-            memory["schema"] == SCHEMA
-            and isinstance(memory["since"], str)
-            and all(isinstance(entry["name"], str) for entry in entries)
-            and all(entry["type"] in TYPES and entry["found"] in FOUND for entry in entries)
-        )
-    except (ValueError, TypeError, KeyError):
-        good = False
-    if not good:
-        raise DrainError("what the host remembers of its drain (drain.json) cannot be read; look at it, and remove it")
-    return {"since": shown(memory["since"], 40), "adapters": entries}
-
-
 # A cluster
+
+
+def is_probe(value: object) -> bool:
+    """Whether it has the form of a probe: `{ok: true, value}` or `{ok, error: {message}}`."""
+    if not isinstance(value, Mapping):
+        return False
+    error = value.get("error")
+    return (value.get("ok") is True and "value" in value) or (isinstance(error, Mapping) and "message" in error)
+
+
+def cluster_look(probe: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:
+    """What windows_drain tells of a cluster in known shapes, and why it cannot be read; a host that is no node gives neither."""
+    if probe["ok"] is not True:
+        return None, f"the cluster cannot be read: {probe['error']['message']}"
+    look = probe["value"]
+    if look is None:
+        return None, ""
+    try:
+        return {
+            "own": str(look["own"]),
+            "nodes": [{key: str(one[key]) for key in ("name", "state", "drain")} for one in look["nodes"]],
+            "groups": [str(one) for one in look["groups"]],
+            "failed": [{key: str(one[key]) for key in ("name", "group")} for one in look["failed"]],
+            "known": [str(one) for one in look["known"]],
+            "storage_jobs": int(look["storage_jobs"]),
+        }, ""
+    except (KeyError, TypeError, ValueError):
+        return None, "the cluster cannot be read: the answer of the host has another form"
 
 
 def cluster_state(look: object) -> str:
@@ -237,28 +256,80 @@ def _own(look: Any) -> Mapping[str, Any]:
     )
 
 
-def _troubles(look: Any) -> list[str]:
-    """What keeps the rest of a cluster from being whole, in words."""
+class Exceptions(NamedTuple):
+    """What an adapter lets pass by name: failed roles and resources, and nodes that are paused."""
+
+    failed: Sequence[str] = ()
+    paused: Sequence[str] = ()
+
+    def of(self, look: Any) -> list[str]:
+        """What they let pass in this cluster, in words."""
+        troubles = _troubles(look, NO_EXCEPTIONS)
+        left = _troubles(look, self)
+        return [one for one in troubles if one not in left]
+
+    def unknown(self, look: Any) -> list[str]:
+        """Which of them name nothing in this cluster, in words."""
+        nodes = {str(one["name"]).casefold() for one in look["nodes"]}
+        known = {one.casefold() for one in look["known"]}
+        return [
+            *[
+                f"ignore_failed: the cluster has no role and no resource {one}"
+                for one in self.failed
+                if one.casefold() not in known
+            ],
+            *[f"paused_nodes: the cluster has no node {one}" for one in self.paused if one.casefold() not in nodes],
+        ]
+
+
+NO_EXCEPTIONS = Exceptions()
+
+
+def _troubles(look: Any, exceptions: Exceptions) -> list[str]:
+    """What keeps the rest of a cluster from being whole, in words; its storage is `_repairs`."""
     own = _own(look)
-    down = [f"node {one['name']} is {one['state']}" for one in look["nodes"] if one != own and one["state"] != "Up"]
-    failed = [f"resource {name} has failed" for name in look["failed"]]
-    jobs = int(look["storage_jobs"])
-    return down + failed + ([f"{jobs} storage job{'' if jobs == 1 else 's'} running"] if jobs else [])
+    paused = {one.casefold() for one in exceptions.paused}
+    failed = {one.casefold() for one in exceptions.failed}
+    return [
+        *[
+            f"node {one['name']} is {one['state']}"
+            for one in look["nodes"]
+            if one != own
+            and one["state"] != "Up"
+            and not (one["state"] == "Paused" and one["name"].casefold() in paused)
+        ],
+        *[
+            f"resource {one['name']} has failed"
+            for one in look["failed"]
+            if one["name"].casefold() not in failed and one["group"].casefold() not in failed
+        ],
+    ]
 
 
-def may_drain(look: Any) -> str:
-    """Why a cluster must not lose this node now; empty when it may."""
+def _repairs(look: Any) -> str:
+    """That storage jobs run, in words; empty when none does."""
+    jobs = look["storage_jobs"]
+    return f"{jobs} storage job{'' if jobs == 1 else 's'} running" if jobs else ""
+
+
+def may_drain(look: Any, exceptions: Exceptions = NO_EXCEPTIONS) -> tuple[bool | None, str]:
+    """Whether a cluster may lose this node now: True, False (it must not), None (not yet: its storage is repaired); and why."""
     if look is None:
-        return ""
+        return True, ""
     own = _own(look)
     if own["state"] == "Paused":
         still = f"this node is paused and still owns {', '.join(look['groups'])}; resume it, or move them"
-        return still if look["groups"] else ""
+        return (False, still) if look["groups"] else (True, "")
     if own["state"] != "Up":
-        return f"this node is {own['state']}"
+        return False, f"this node is {own['state']}"
     if len(look["nodes"]) < 2:
-        return "there is no other node"
-    return "; ".join(_troubles(look))
+        return False, "there is no other node"
+    troubles, repairs = _troubles(look, exceptions), _repairs(look)
+    if not troubles and all(one["state"] != "Up" for one in look["nodes"] if one != own):
+        troubles = ["there is no other node that is up"]
+    if troubles:
+        return False, "; ".join([*troubles, *([repairs] if repairs else [])])
+    return (None, repairs) if repairs else (True, "")
 
 
 def drained(look: Any) -> tuple[bool | None, str]:
@@ -277,43 +348,97 @@ def drained(look: Any) -> tuple[bool | None, str]:
     return None, f"the drain is {own['drain'] or 'not begun'}{kept}"
 
 
-def released(look: Any, whole: bool = True) -> tuple[bool | None, str]:
-    """Whether the node is back, and the cluster `whole` too if that is asked: True or None (not yet); and why."""
+def released(look: Any, whole: bool = True, exceptions: Exceptions = NO_EXCEPTIONS) -> tuple[bool | None, str]:
+    """Whether the node is back, and the cluster `whole` but for its storage if that is asked: True or None (not yet); and why."""
     if look is None:
         return None, "the cluster is gone"
     own = _own(look)
     troubles = [] if own["state"] == "Up" else [f"this node is {own['state']}"]
     if whole:
-        troubles += _troubles(look)
-    return (None, "; ".join(troubles)) if troubles else (True, "up, the cluster is whole" if whole else "up")
+        troubles += _troubles(look, exceptions)
+    return (None, "; ".join(troubles)) if troubles else (True, "up")
+
+
+def repaired(look: Any, exceptions: Exceptions = NO_EXCEPTIONS) -> tuple[bool | None, str]:
+    """Whether a node that is back is so in a whole cluster, its storage too: True or None (not yet); and why."""
+    ok, why = released(look, exceptions=exceptions)
+    if not ok:
+        return ok, why
+    repairs = _repairs(look)
+    return (None, repairs) if repairs else (True, "up, the cluster is whole")
 
 
 # The chain of steps
 
 
-def begin(wanted: str, adapters: Sequence[Adapter]) -> Progress:
-    """The progress of a drain that has not begun."""
+def begin(wanted: str, adapters: Sequence[Adapter], *, run: str = "", earlier: object = None) -> Progress:
+    """The progress of a drain that has not begun. `run` names the run, `earlier` is the result of this run's own drain."""
+    own = _own_finds(earlier)
     return {
         "wanted": wanted,
-        "adapters": [_entry(one.type, one.name) for one in adapters],
-        # Whether there is a memory, since when, and whether this run made it; null until the host was read.
+        "adapters": [
+            _entry(
+                one.type,
+                one.name,
+                own=own.get((one.type, one.name)),
+                exceptions={"failed": list(one.ignore_failed), "paused": list(one.paused_nodes)},
+            )
+            for one in adapters
+        ],
+        # What this run found and no adapter names any more: `[type, name, found]`.
+        "unnamed": [
+            [kind, name, found]
+            for (kind, name), found in own.items()
+            if (kind, name) not in {(one.type, one.name) for one in adapters}
+        ],
+        # Whether there is a memory, whose it is (`{since, run, boot}`), and whether this run made it; null until the host was read.
         "remembered": None,
-        "since": None,
+        "made": None,
         "first": None,
+        "run": shown(run, 100) or None,
         "written": False,
         "forgotten": False,
         # Whether a drain was refused, so that all is put back.
         "undo": False,
         "changed": False,
+        # What is to be told however it ends.
+        "notes": [],
         # How it ended when it ended early.
         "state": None,
         "why": None,
     }
 
 
+def _own_finds(earlier: object) -> dict[tuple[str, str], str]:
+    """What this run's own drain found, by type and name; nothing of a drain that was refused, and so taken back."""
+    if not isinstance(earlier, Mapping) or earlier.get("state") not in ("drained", "unknown"):
+        return {}
+    entries = [one for one in earlier.get("adapters") or () if isinstance(one, Mapping) and one.get("found") in FOUND]
+    return {(str(one.get("type")), str(one.get("name"))): str(one["found"]) for one in entries}
+
+
 def _entry(kind: str, name: str, **known: Any) -> Entry:
-    entry: Entry = {"type": kind, "name": name, "found": None, "now": None, "done": "none", "ok": None, "detail": ""}
-    return {**entry, "started": False, "undone": None, **known}
+    entry: Entry = {"type": kind, "name": name, "found": None, "now": None, "remembered": None, "own": None}
+    entry |= {"done": "none", "ok": None, "detail": "", "started": False, "undone": None}
+    # Of a cluster: its exceptions, what they let pass, whether its storage is waited for before, and is still repaired after.
+    entry |= {"exceptions": {"failed": [], "paused": []}, "ignored": [], "waits": False, "repairing": False}
+    return {**entry, **known}
+
+
+def exceptions_of(entry: Entry) -> Exceptions:
+    """What the adapter of an entry lets pass by name."""
+    return Exceptions(**entry["exceptions"])
+
+
+def _label(entry: Entry) -> str:
+    return f"{entry['type']} {entry['name']}"
+
+
+def _note(progress: Progress, said: str) -> None:
+    """Keep what is to be told however it ends."""
+    note = shown(said, DETAIL)
+    if note not in progress["notes"] and len(progress["notes"]) < NAMES:
+        progress["notes"].append(note)
 
 
 def step(progress: Progress) -> dict[str, Any]:
@@ -348,6 +473,9 @@ def _undone(progress: Progress) -> bool:
 def _step_drain(progress: Progress) -> dict[str, Any]:
     entries = progress["adapters"]
     for place, entry in enumerate(entries):
+        if entry["waits"]:
+            return {"do": "wait", "adapter": place}
+    for place, entry in enumerate(entries):
         if entry["now"] is None:
             return {"do": "ask", "adapter": place}
     if not progress["written"]:
@@ -366,7 +494,8 @@ def _to_restore(progress: Progress, entry: Entry) -> bool:
 
 
 def take(progress: Progress, at: Mapping[str, Any], answer: Mapping[str, Any]) -> Progress:
-    """The progress after a step and its answer `{ok, changed, detail}`; of read also `memory`, `cluster` and `now`, of ask `now`.
+    """The progress after a step and its answer `{ok, changed, detail}`; of read also `memory`, `boot`, `cluster` and `now`,
+    of ask and wait `now`, of restore `repairing`.
 
     `ok` is null when nobody knows how the step went. That ends the chain: what is out of service stays so, and is reported.
     """
@@ -387,45 +516,123 @@ def _take_read(progress: Progress, _place: int | None, answer: Mapping[str, Any]
         _stop(progress, "unknown", answer["detail"])
         return
     try:
-        memory = recall(answer["memory"])
-    except DrainError as error:
+        place = drain_memory.place(answer["memory"])
+        memory = drain_memory.recall(place.text)
+    except MemoryProblem as error:
         _stop(progress, "refused" if drain else "unknown", error)
         return
     progress.update(remembered=memory is not None, first=memory is None)
-    progress["since"] = memory["since"] if memory else answer["now"] if drain else None
-    kept = {(one["type"], one["name"]): one["found"] for one in memory["adapters"]} if memory else {}
-    named = {(entry["type"], entry["name"]): entry for entry in progress["adapters"]}
-    for key, entry in named.items():
-        entry["found"] = kept.pop(key, None)
-    cluster = named.get(("cluster", "cluster"))
-    if cluster:
-        look = answer["cluster"]
-        if look["ok"]:
-            cluster["now"] = cluster_state(look["value"])
-        why = may_drain(look["value"]) if look["ok"] else f"the cluster cannot be read: {look['error']['message']}"
-        if why and drain:
-            cluster.update(ok=False, detail=shown(why, DETAIL))
-            _stop(progress, "refused", f"cluster: {why}")
+    boot = answer["boot"] if isinstance(answer["boot"], str) else None
+    if memory:
+        progress["made"] = {key: memory[key] for key in ("since", "run", "boot")}
+        _note_memory(progress, boot)
+    elif drain:
+        progress["made"] = {"since": answer["now"], "run": progress["run"], "boot": boot}
+    if place.foreign:
+        _note(progress, f"what lies on the host as its memory (drain.json) is not obeyed: {place.foreign}")
+    if place.blocked and drain:
+        _stop(progress, "refused", f"nothing can be remembered on the host: {place.blocked}")
+    elif place.blocked:
+        _note(progress, f"nothing can be remembered on the host: {place.blocked}")
+    kept = _compare(progress, memory)
+    _look(progress, answer["cluster"])
     # What a host remembers and nobody names any more cannot be restored, so it is not forgotten either.
     for (kind, name), found in kept.items():
         said = "remembered on the host, and not among the adapters"
-        progress["adapters"].append(_entry(kind, name, found=found, now=found, ok=drain, detail=said))
+        known = {"found": found, "now": found, "remembered": found, "ok": drain, "detail": said}
+        progress["adapters"].append(_entry(kind, name, **known))
     if not drain:
-        _begin_restore(progress, memory)
+        _begin_restore(progress, foreign=bool(place.foreign))
 
 
-def _begin_restore(progress: Progress, memory: Mapping[str, Any] | None) -> None:
+def _note_memory(progress: Progress, boot: str | None) -> None:
+    """Tell that the memory is another run's, or of before a restart."""
+    made = progress["made"]
+    if not _drains(progress) and (made["run"] is None or progress["run"] is None or made["run"] == progress["run"]):
+        return
+    run = f" of run {made['run']}" if made["run"] else ""
+    before, now = moment(made["boot"]), moment(boot)
+    restarted = isinstance(before, datetime) and isinstance(now, datetime) and (now - before).total_seconds() > JITTER
+    since = f"since {made['since']}{', and has restarted meanwhile' if restarted else ''}"
+    _note(progress, f"the host remembers a drain{run} {since}")
+
+
+def _compare(progress: Progress, memory: Mapping[str, Any] | None) -> dict[tuple[str, str], str]:
+    """Put down what is remembered of each adapter; what no adapter is named for is given back."""
+    kept = {(one["type"], one["name"]): one["found"] for one in memory["adapters"]} if memory else {}
+    for entry in progress["adapters"]:
+        remembered, own = kept.pop((entry["type"], entry["name"]), None), entry["own"]
+        entry.update(remembered=remembered, found=remembered if own is None else own)
+        if own is not None and remembered not in (None, own):
+            _note(
+                progress,
+                f"{_label(entry)}: the host remembers it as {remembered}, this run found it {own}, and that counts",
+            )
+    return {**kept, **{(kind, name): found for kind, name, found in progress["unnamed"]}}
+
+
+def _look(progress: Progress, probe: Mapping[str, Any]) -> None:
+    """Put down what the cluster is like, and whether it may lose the node."""
+    entry = next((one for one in progress["adapters"] if one["type"] == "cluster"), None)
+    if entry is None:
+        return
+    look, problem = cluster_look(probe)
+    ok: bool | None = False
+    why, allowed = problem, exceptions_of(entry)
+    if not problem:
+        entry["now"] = cluster_state(look)
+        ok, why = may_drain(look, allowed)
+    if look:
+        entry["ignored"] = [shown(one, DETAIL) for one in allowed.of(look)]
+        for said in allowed.unknown(look):
+            _note(progress, f"{_label(entry)}: {said}")
+        if entry["ignored"]:
+            _note(progress, f"{_label(entry)}: let pass by name: {', '.join(entry['ignored'])}")
+    if not _drains(progress) or progress["state"] is not None:
+        return
+    if ok is None:
+        entry["waits"] = True
+    elif not ok:
+        entry.update(ok=False, detail=shown(why, DETAIL))
+        _stop(progress, "refused", f"cluster: {why}")
+
+
+def _begin_restore(progress: Progress, foreign: bool) -> None:
     entries = progress["adapters"]
+    own = any(entry["own"] is not None for entry in entries)
     for entry in entries:
         if entry["found"] is None:
             entry.update(ok=True, detail="nothing is remembered, so nothing is restored")
+            if entry["now"] == "drained":
+                _note(progress, f"{_label(entry)}: it is out of service, and no drain is remembered that did it")
         elif entry["found"] in AS_IT_IS:
-            entry.update(ok=True, detail=f"was {entry['found']} before, and stays so")
-    lost = [f"{entry['type']} {entry['name']}" for entry in entries if entry["ok"] is False]
-    if memory is None:
-        _stop(progress, "active", "the host remembers no drain, so nothing was done")
+            said = "is in service now" if entry["now"] == "active" else "stays so"
+            entry.update(ok=True, detail=f"was {entry['found']} before, and {said}")
+    lost = [_label(entry) for entry in entries if entry["ok"] is False]
+    if not progress["remembered"] and not own and not lost:
+        out = [_label(entry) for entry in entries if entry["now"] == "drained"]
+        if foreign and out:
+            _stop(
+                progress,
+                "unknown",
+                f"{', '.join(out)}: out of service, and nobody knows since when: {progress['notes'][0]}",
+            )
+        else:
+            _stop(progress, "active", "the host remembers no drain, so nothing was done")
     elif lost:
         _stop(progress, "drained", f"{', '.join(lost)}: remembered on the host, and not among the adapters")
+    elif not progress["remembered"]:
+        _note(progress, "the host does not remember the drain of this run any more; this run does")
+
+
+def _take_wait(progress: Progress, place: int | None, answer: Mapping[str, Any]) -> None:
+    """The storage of a cluster is whole, or it was waited for long enough."""
+    entry = progress["adapters"][place]
+    if answer["ok"]:
+        entry.update(waits=False, now=answer["now"])
+        return
+    entry.update(ok=answer["ok"], detail=shown(answer["detail"], DETAIL))
+    _stop(progress, "unknown" if answer["ok"] is None else "refused", f"cluster: {entry['detail']}")
 
 
 def _take_ask(progress: Progress, place: int | None, answer: Mapping[str, Any]) -> None:
@@ -443,18 +650,27 @@ def _take_remember(progress: Progress, _place: int | None, answer: Mapping[str, 
 
 
 def before_remember(progress: Progress) -> Progress:
-    """The progress with what was found filled in: the first memory stays, what is new is as it is now."""
+    """The progress with what was found filled in: the first memory stays, unless what is seen contradicts it."""
     after: Progress = json.loads(json.dumps(progress))
     for entry in after["adapters"]:
-        if entry["found"] is None:
-            entry["found"] = entry["now"]
+        now, remembered = entry["now"], entry["remembered"]
+        entry["found"] = drain_memory.settle(now, remembered)
+        if remembered in AS_IT_IS and entry["found"] != remembered:
+            _note(
+                after, f"{_label(entry)}: the host remembers it as {remembered}, and it is {now}; what is seen counts"
+            )
     return after
+
+
+def remember(progress: Progress) -> str:
+    """The text to keep on the host."""
+    return drain_memory.write(progress["made"], progress["adapters"])
 
 
 def _take_drain(progress: Progress, place: int | None, answer: Mapping[str, Any]) -> None:
     entry = progress["adapters"][place]
     entry.update(started=True, ok=answer["ok"], detail=shown(answer["detail"], DETAIL))
-    said = f"{entry['type']} {entry['name']}: {entry['detail']}"
+    said = f"{_label(entry)}: {entry['detail']}"
     if answer["ok"] is None:
         _stop(progress, "unknown", said)
     elif answer["ok"]:
@@ -468,6 +684,9 @@ def _take_restore(progress: Progress, place: int | None, answer: Mapping[str, An
     detail = shown(answer["detail"], DETAIL)
     if answer["ok"]:
         entry["done"] = "restored"
+        entry["repairing"] = bool(answer.get("repairing"))
+    if entry["repairing"]:
+        _note(progress, f"{_label(entry)}: in service, {detail}; the next node of the cluster has to wait")
     if progress["undo"]:
         # The others are put back all the same: each that is in service again is one less to look after.
         entry["undone"] = bool(answer["ok"])
@@ -477,7 +696,7 @@ def _take_restore(progress: Progress, place: int | None, answer: Mapping[str, An
     entry.update(ok=answer["ok"], detail=detail)
     if not answer["ok"]:
         state = "unknown" if answer["ok"] is None else "drained"
-        _stop(progress, state, f"{entry['type']} {entry['name']}: {detail}")
+        _stop(progress, state, f"{_label(entry)}: {detail}")
 
 
 def _take_forget(progress: Progress, _place: int | None, answer: Mapping[str, Any]) -> None:
@@ -492,6 +711,7 @@ def _take_forget(progress: Progress, _place: int | None, answer: Mapping[str, An
 
 _TAKE = {
     "read": _take_read,
+    "wait": _take_wait,
     "ask": _take_ask,
     "remember": _take_remember,
     "drain": _take_drain,
@@ -501,18 +721,20 @@ _TAKE = {
 
 
 def result(progress: Progress) -> dict[str, Any]:
-    """What became of the host: `{state, changed, why, adapters, remembered_since}`."""
+    """What became of the host: `{state, changed, why, adapters, remembered_since, repairing, notes}`."""
     why = progress["why"]
     state = progress["state"] or ("refused" if progress["undo"] else progress["wanted"])
-    left = [f"{one['type']} {one['name']}" for one in progress["adapters"] if one["undone"] is False]
+    left = [_label(one) for one in progress["adapters"] if one["undone"] is False]
     if left:
         # Neither out of service as a whole nor as it was: whoever goes on only with `drained` must not go on.
         state, why = "unknown", f"{why}; not put back: {', '.join(left)}"
-    keys = ("type", "name", "found", "done", "ok", "detail")
+    keys = ("type", "name", "found", "done", "ok", "detail", "ignored")
     return {
         "state": state,
         "changed": progress["changed"],
         "why": why,
         "adapters": [{key: entry[key] for key in keys} for entry in progress["adapters"]],
-        "remembered_since": progress["since"] if progress["remembered"] else None,
+        "remembered_since": progress["made"]["since"] if progress["remembered"] else None,
+        "repairing": any(entry["repairing"] for entry in progress["adapters"]),
+        "notes": list(progress["notes"]),
     }

@@ -6,6 +6,7 @@ $ErrorActionPreference = 'Stop'
 
 $world = ConvertFrom-Json -InputObject ([FakeWindows.World]::Rest) -DateKind String -AsHashtable
 $place = 'C:\ProgramData\rebootless'
+$parts = $world['memory_parts']
 $fresh = @{}
 
 function Get-Fault {
@@ -55,7 +56,9 @@ function Get-ClusterResource {
     if ($problem) { $PSCmdlet.ThrowTerminatingError($problem) }
     if (-not $world['cluster']['resources']) { return }
     foreach ($name in $world['cluster']['resources'].Keys) {
-        [pscustomobject]@{ Name = $name; State = $world['cluster']['resources'][$name] }
+        $owner = if ($world['cluster']['owner_groups']) { $world['cluster']['owner_groups'][$name] }
+        if (-not $owner) { $owner = $name }
+        [pscustomobject]@{ Name = $name; State = $world['cluster']['resources'][$name]; OwnerGroup = [pscustomobject]@{ Name = $owner } }
     }
 }
 
@@ -89,6 +92,68 @@ function Resume-ClusterNode {
     Write-Change -Do resume -Value $Failback
 }
 
+function Get-Part {
+    # Which part of the world a path is, or nothing.
+    param([string]$Path)
+
+    switch ($Path) {
+        'C:\ProgramData' { 'base' }
+        $place { 'folder' }
+        "$place\drain.json" { 'file' }
+        "$place\drain.json.new" { 'new' }
+    }
+}
+
+function Get-Item {
+    [CmdletBinding()]
+    param([string[]]$Path, [string[]]$LiteralPath, [switch]$Force)
+
+    $part = Get-Part "$LiteralPath"
+    if (-not $part) { return Microsoft.PowerShell.Management\Get-Item @PSBoundParameters }
+    $problem = Get-Fault -Name 'Get-Item'
+    if ($problem) { $PSCmdlet.ThrowTerminatingError($problem) }
+    $found = $parts[$part]
+    if ($null -eq $found) {
+        $PSCmdlet.ThrowTerminatingError([System.Management.Automation.ErrorRecord]::new(
+                [System.Management.Automation.ItemNotFoundException]::new("Cannot find path '$LiteralPath' because it does not exist."),
+                'PathNotFound', 'ObjectNotFound', $LiteralPath))
+    }
+    $attributes = if ($found['link']) { [System.IO.FileAttributes]::ReparsePoint } else { [System.IO.FileAttributes]::Normal }
+    $item = [pscustomobject]@{ PSIsContainer = $part -in 'base', 'folder'; Attributes = $attributes }
+    if ($part -in 'file', 'new') { $item.PSObject.Properties.Add([psnoteproperty]::new('Length', [long]$found['size'])) }
+    $item
+}
+
+function Get-Acl {
+    [CmdletBinding()]
+    param([string[]]$LiteralPath)
+
+    $problem = Get-Fault -Name 'Get-Acl'
+    if ($problem) { $PSCmdlet.ThrowTerminatingError($problem) }
+    $found = $parts[(Get-Part "$LiteralPath")]
+    if ($found['link']) { throw 'Nothing behind a link is looked at.' }
+    $acl = [pscustomobject]@{ Sddl = $found['sddl'] }
+    $acl | Add-Member -MemberType ScriptMethod -Name SetSecurityDescriptorSddlForm -Value {
+        param([string]$Sddl, [string]$Sections)
+
+        if ($Sections -ne 'Owner, Access') { throw 'Only owner and access are set.' }
+        $this.Sddl = $Sddl
+    }
+    $acl
+}
+
+function Set-Acl {
+    [CmdletBinding()]
+    param([string[]]$LiteralPath, $AclObject)
+
+    $problem = Get-Fault -Name 'Set-Acl'
+    if ($problem) { $PSCmdlet.ThrowTerminatingError($problem) }
+    $part = Get-Part "$LiteralPath"
+    $inherited = if ($part -eq 'folder') { 'OICI' } else { '' }
+    if ($AclObject.Sddl -ne ('O:BAD:PAI(A;{0};FA;;;SY)(A;{0};FA;;;BA)' -f $inherited)) { throw 'Others than administrators may write there.' }
+    $fresh[$part] = $true
+}
+
 function Get-Content {
     [CmdletBinding()]
     param([string[]]$Path, [string[]]$LiteralPath, [switch]$Raw, $Encoding)
@@ -96,11 +161,6 @@ function Get-Content {
     if ("$LiteralPath" -ne "$place\drain.json") { return Microsoft.PowerShell.Management\Get-Content @PSBoundParameters }
     $problem = Get-Fault -Name 'Get-Content'
     if ($problem) { $PSCmdlet.ThrowTerminatingError($problem) }
-    if ($null -eq $world['memory']) {
-        $PSCmdlet.ThrowTerminatingError([System.Management.Automation.ErrorRecord]::new(
-                [System.Management.Automation.ItemNotFoundException]::new("Cannot find path '$LiteralPath' because it does not exist."),
-                'PathNotFound', 'ObjectNotFound', $LiteralPath))
-    }
     $world['memory']
 }
 
@@ -108,9 +168,14 @@ function New-Item {
     [CmdletBinding()]
     param([string[]]$Path, [string]$Name, [string]$ItemType, $Value, [switch]$Force)
 
-    if ("$Path" -ne $place) { return Microsoft.PowerShell.Management\New-Item @PSBoundParameters }
-    if (-not $Force -or $ItemType -ne 'Directory') { throw 'The folder may be there.' }
-    $fresh['folder'] = $true
+    $part = Get-Part "$Path"
+    if ($part -notin 'folder', 'new') { return Microsoft.PowerShell.Management\New-Item @PSBoundParameters }
+    $problem = Get-Fault -Name 'New-Item'
+    if ($problem) { $PSCmdlet.ThrowTerminatingError($problem) }
+    if ($Force -or $null -ne $parts[$part]) { throw 'What is there already may be somebody else''s.' }
+    if ($ItemType -ne $(if ($part -eq 'folder') { 'Directory' } else { 'File' })) { throw 'That is not what it must be.' }
+    if ($part -eq 'new' -and -not $fresh['folder']) { throw 'The folder is not safe.' }
+    $parts[$part] = @{ sddl = ''; link = $false; size = 0 }
 }
 
 function Set-Content {
@@ -120,7 +185,7 @@ function Set-Content {
     if ("$LiteralPath" -ne "$place\drain.json.new") { return Microsoft.PowerShell.Management\Set-Content @PSBoundParameters }
     $problem = Get-Fault -Name 'Set-Content'
     if ($problem) { $PSCmdlet.ThrowTerminatingError($problem) }
-    if (-not $fresh['folder']) { throw 'The folder is not there.' }
+    if (-not $fresh['folder'] -or -not $fresh['new']) { throw 'Folder and file are not safe.' }
     $fresh['text'] = $Value
 }
 
@@ -137,15 +202,18 @@ function Remove-Item {
     [CmdletBinding()]
     param([string[]]$Path, [string[]]$LiteralPath, [switch]$Recurse, [switch]$Force)
 
-    if ("$LiteralPath" -ne "$place\drain.json") { return Microsoft.PowerShell.Management\Remove-Item @PSBoundParameters }
+    $part = Get-Part "$LiteralPath"
+    if ($part -notin 'file', 'new') { return Microsoft.PowerShell.Management\Remove-Item @PSBoundParameters }
     $problem = Get-Fault -Name 'Remove-Item'
     if ($problem) { $PSCmdlet.ThrowTerminatingError($problem) }
-    Write-Change -Do forget
+    if ($parts[$part]['link']) { throw 'That is a link.' }
+    $parts[$part] = $null
+    if ($part -eq 'file') { Write-Change -Do forget }
 }
 
 $env:ProgramData = 'C:\ProgramData'
 $env:COMPUTERNAME = if ($world['cluster']) { $world['cluster']['own'] } else { 'SIM' }
-$functions = 'Get-Content', 'New-Item', 'Set-Content', 'Move-Item', 'Remove-Item'
+$functions = 'Get-Item', 'Get-Acl', 'Set-Acl', 'Get-Content', 'New-Item', 'Set-Content', 'Move-Item', 'Remove-Item'
 if ($world['cluster']) {
     $functions += 'Get-ClusterNode', 'Get-ClusterGroup', 'Get-ClusterResource', 'Get-StorageJob', 'Suspend-ClusterNode', 'Resume-ClusterNode'
 }

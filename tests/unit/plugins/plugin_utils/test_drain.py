@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.rebootless.patching.plugins.plugin_utils import drain
+from ansible_collections.rebootless.patching.plugins.plugin_utils import drain, drain_memory
 from ansible_collections.rebootless.patching.plugins.plugin_utils.drain import DrainError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,7 +27,18 @@ def look(own: str = "Up", other: str = "Up", **more: Any) -> dict[str, Any]:
         {"name": "a", "state": own, "drain": more.pop("drain", "NotInitiated")},
         {"name": "b", "state": other, "drain": "Failed"},
     ]
-    return {"own": "A", "nodes": nodes, "groups": [], "failed": [], "storage_jobs": 0, **more}
+    seen = {"own": "A", "nodes": nodes, "groups": [], "failed": [], "known": [], "storage_jobs": 0, **more}
+    return seen | {"failed": [{"name": name, "group": f"role {name}"} for name in seen["failed"]]}
+
+
+OURS = "O:BAG:BAD:PAI(A;;FA;;;SY)(A;;FA;;;BA)"
+
+
+def lies(text: str | None, **parts: Any) -> dict[str, Any]:
+    """What windows_drain shows of a memory of administrators; parts that are told are otherwise."""
+    one = {"plain": True, "large": False, "sddl": OURS}
+    there = None if text is None else one
+    return {"base": one, "folder": there, "file": there, "text": text, **parts}
 
 
 def third(state: str, **more: Any) -> dict[str, Any]:
@@ -45,7 +56,7 @@ def test_nothing_given() -> None:
 
 def test_defaults() -> None:
     cluster, balancer, files = drain.load([{"type": "cluster"}, BALANCER, FILES])
-    assert cluster == drain.Adapter("cluster", "cluster", 600)
+    assert cluster == drain.Adapter("cluster", "cluster", 600, storage_timeout=600)
     assert (balancer.name, balancer.timeout, balancer.wait) == ("https://lb/out", 300, None)
     assert balancer.drain is not None
     assert balancer.restore is not None
@@ -79,12 +90,19 @@ def test_everything_given() -> None:
     }
     restore = {"url": "http://lb", "status": [200], "timeout": 3, "validate_certs": False}
     given = [
-        {"type": "cluster", "timeout": "9"},
+        {
+            "type": "cluster",
+            "timeout": "9",
+            "storage_timeout": 7200,
+            "ignore_failed": ["Old VM"],
+            "paused_nodes": ["c"],
+        },
         {**BALANCER, "name": "n", "wait": wait, "restore": restore},
         {**FILES, "name": "own", "check": "look.yml"},
     ]
     cluster, balancer, files = drain.load(given)
     assert (cluster.timeout, balancer.timeout, balancer.name) == (9, 7, "n")
+    assert (cluster.storage_timeout, cluster.ignore_failed, cluster.paused_nodes) == (7200, ("Old VM",), ("c",))
     assert balancer.wait is not None
     assert (balancer.wait.url, balancer.wait.status, balancer.wait.text) == ("http://lb/c", (204,), "0")
     assert (balancer.wait.timeout, balancer.wait.validate_certs, balancer.wait.headers) == (10, False, {"A": "b"})
@@ -100,10 +118,34 @@ def test_everything_given() -> None:
         ({}, "x_adapters: dict is not allowed; give a list."),
         ([1], "x_adapters[0]: this is no mapping; give type and what belongs to it."),
         ([{}], "x_adapters[0].type: None is not allowed; give cluster, load_balancer, tasks."),
-        ([{"type": "cluster", "name": "a"}], "x_adapters[0]: the key 'name' is not known; known are type, timeout."),
+        (
+            [{"type": "cluster", "name": "a"}],
+            "x_adapters[0]: the key 'name' is not known; known are type, timeout, storage_timeout, ignore_failed, paused_nodes.",
+        ),
         (
             [{"type": "cluster", "timeout": -1}],
             "x_adapters[0].timeout: -1 is not allowed; give a whole number from 0 to 86400.",
+        ),
+        (
+            [{"type": "cluster", "storage_timeout": "x"}],
+            "x_adapters[0].storage_timeout: 'x' is not allowed; give a whole number from 0 to 86400.",
+        ),
+        (
+            [{"type": "cluster", "ignore_failed": "VM1"}],
+            "x_adapters[0].ignore_failed: 'VM1' is not allowed; give a list of at most 100 names of roles or resources.",
+        ),
+        (
+            [{"type": "cluster", "paused_nodes": ["b", ""]}],
+            "x_adapters[0].paused_nodes[1]: '' is not allowed; give a name of nodes.",
+        ),
+        (
+            [{"type": "cluster", "paused_nodes": [{}]}],
+            "x_adapters[0].paused_nodes[0]: '{}' is not allowed; give a name of nodes.",
+        ),
+        (
+            [{"type": "cluster", "ignore_failed": [str(number) for number in range(101)]}],
+            f"x_adapters[0].ignore_failed: {str([str(number) for number in range(101)])[:100]!r} is not allowed; "
+            "give a list of at most 100 names of roles or resources.",
         ),
         ([{"type": "cluster"}] * 2, "x_adapters[1]: there are two adapters cluster cluster; give each its own name."),
         (
@@ -170,55 +212,18 @@ def test_mistakes_name_option_value_and_what_is_allowed(value: object, said: str
 # What a host remembers
 
 
-def test_nothing_is_remembered() -> None:
-    assert drain.recall(None) is None
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"schema": 0},
-        {"schema": 2},
-        {"schema": None},
-        {"since": 1},
-        {"adapters": None},
-        {"adapters": [1]},
-        {"adapters": [{"type": "cluster", "name": "a"}]},
-        {"adapters": [{"type": "cluster", "name": "a", "found": "up"}]},
-        {"adapters": [{"type": "x", "name": "a", "found": "active"}]},
-        {"adapters": [{"type": "cluster", "name": 1, "found": "active"}]},
-    ],
-)
-def test_a_memory_that_is_none_of_ours(change: dict[str, Any]) -> None:
-    good = {"schema": 1, "since": SINCE, "adapters": [{"type": "cluster", "name": "a", "found": "active", "more": 1}]}
-    kept = [{"type": "cluster", "name": "a", "found": "active"}]
-    assert drain.recall(json.dumps(good)) == {"since": SINCE, "adapters": kept}
-    with pytest.raises(DrainError, match="cannot be read; look at it, and remove it"):
-        drain.recall(json.dumps(good | change))
-
-
-def test_a_remembered_time_is_cut() -> None:
-    """A memory that somebody wrote into does not fill a report."""
-    memory = drain.recall(json.dumps({"schema": 1, "since": "s" * 50, "adapters": []}))
-    assert memory == {"since": "s" * 40, "adapters": []}
-
-
-@pytest.mark.parametrize("text", ["", "x", "[]", "1", "null", '"a"'])
-def test_a_memory_that_is_no_mapping(text: str) -> None:
-    with pytest.raises(DrainError):
-        drain.recall(text)
-
-
 def test_the_memory_is_ascii_and_has_no_request() -> None:
     progress = drain.begin("drained", drain.load([{**BALANCER, "name": "größe"}]))
-    progress.update(since=SINCE)
+    progress.update(made={"since": SINCE, "run": "night", "boot": None})
     progress["adapters"][0].update(found="unknown")
     text = drain.remember(progress)
     assert text.isascii()
     assert SECRET not in text
     assert json.loads(text) == {
-        "schema": 1,
+        "schema": 2,
         "since": SINCE,
+        "run": "night",
+        "boot": None,
         "adapters": [{"type": "load_balancer", "name": "größe", "found": "unknown"}],
     }
 
@@ -257,7 +262,8 @@ def test_the_memory_is_ascii_and_has_no_request() -> None:
     ],
 )
 def test_may_a_node_be_drained(seen: Any, state: str, why: str) -> None:
-    assert (drain.cluster_state(seen), drain.may_drain(seen)) == (state, why)
+    ok = None if why == "2 storage jobs running" else not why
+    assert (drain.cluster_state(seen), *drain.may_drain(seen)) == (state, ok, why)
 
 
 @pytest.mark.parametrize(
@@ -284,17 +290,152 @@ def test_is_a_node_drained(seen: Any, ok: bool | None, why: str) -> None:
     ("seen", "whole", "alone"),
     [
         (None, (None, "the cluster is gone"), (None, "the cluster is gone")),
-        (look(), (True, "up, the cluster is whole"), (True, "up")),
+        (look(), (True, "up"), (True, "up")),
         (look("Paused"), (None, "this node is Paused"), (None, "this node is Paused")),
         (look("Joining", "Down"), (None, "this node is Joining; node b is Down"), (None, "this node is Joining")),
         (look() | {"own": "c"}, (None, "this node is missing"), (None, "this node is missing")),
-        (look(storage_jobs=1), (None, "1 storage job running"), (True, "up")),
+        (look(storage_jobs=1), (True, "up"), (True, "up")),
         (look(failed=["X"]), (None, "resource X has failed"), (True, "up")),
     ],
 )
 def test_is_a_node_released(seen: Any, whole: Any, alone: Any) -> None:
     assert drain.released(seen) == whole
     assert drain.released(seen, False) == alone
+    if whole[0]:
+        repaired = (None, "1 storage job running") if seen["storage_jobs"] else (True, "up, the cluster is whole")
+        assert drain.repaired(seen) == repaired
+    else:
+        assert drain.repaired(seen) == whole
+
+
+# What an adapter lets pass by name
+
+
+@pytest.mark.parametrize(
+    ("seen", "failed", "paused", "ok", "why", "passed"),
+    [
+        (look(failed=["X"]), ["x"], [], True, "", ["resource X has failed"]),
+        # By its role, whatever the capitals.
+        (look(failed=["X", "Y"]), ["ROLE X"], [], False, "resource Y has failed", ["resource X has failed"]),
+        (look(failed=["X"]), ["Y"], [], False, "resource X has failed", []),
+        (third("Paused"), [], ["C"], True, "", ["node c is Paused"]),
+        # Known to be paused is not known to be down.
+        (third("Down"), [], ["c"], False, "node c is Down", []),
+        (third("Paused"), [], ["b"], False, "node c is Paused", []),
+        # Somebody has to take the roles.
+        (look(other="Paused"), [], ["b"], False, "there is no other node that is up", ["node b is Paused"]),
+        (third("Paused", failed=["X"]), ["X"], ["c"], True, "", ["node c is Paused", "resource X has failed"]),
+        (third("Paused", storage_jobs=1), [], ["c"], None, "1 storage job running", ["node c is Paused"]),
+        # An exception for this node lets nothing pass.
+        (
+            look("Paused", groups=["A"]),
+            [],
+            ["a"],
+            False,
+            "this node is paused and still owns A; resume it, or move them",
+            [],
+        ),
+    ],
+)
+def test_exceptions_by_name(seen: Any, failed: Any, paused: Any, ok: bool | None, why: str, passed: Any) -> None:
+    allowed = drain.Exceptions(failed, paused)
+    assert (*drain.may_drain(seen, allowed), allowed.of(seen)) == (ok, why, passed)
+
+
+def test_exceptions_hold_for_the_way_back_too() -> None:
+    seen, allowed = third("Paused", failed=["X"]), drain.Exceptions(["X"], ["c"])
+    assert drain.released(seen) == (None, "node c is Paused; resource X has failed")
+    assert drain.released(seen, exceptions=allowed) == (True, "up")
+    assert drain.repaired(seen, allowed) == (True, "up, the cluster is whole")
+
+
+def test_an_exception_that_names_nothing_is_told() -> None:
+    allowed = drain.Exceptions(["sql", "gone"], ["B", "d"])
+    assert allowed.unknown(look(known=["SQL"])) == [
+        "ignore_failed: the cluster has no role and no resource gone",
+        "paused_nodes: the cluster has no node d",
+    ]
+
+
+def taken(wanted: str, adapter: dict[str, Any], seen: Any) -> dict[str, Any]:
+    """The progress after the first look at a cluster."""
+    progress = drain.begin(wanted, drain.load([{"type": "cluster", **adapter}]))
+    probe = {"ok": True, "value": seen, "error": None}
+    return drain.take(
+        progress, drain.step(progress), {"ok": True, "memory": lies(None), "boot": None, "now": SINCE, "cluster": probe}
+    )
+
+
+def test_what_was_let_pass_is_in_the_result() -> None:
+    exceptions = {"ignore_failed": ["X", "gone"], "paused_nodes": ["c"]}
+    progress = taken("drained", exceptions, third("Paused", failed=["X"], known=["X"]))
+    out = drain.result(progress)
+    assert drain.step(progress)["do"] == "remember"
+    assert out["adapters"][0]["ignored"] == ["node c is Paused", "resource X has failed"]
+    assert out["notes"] == [
+        "cluster cluster: ignore_failed: the cluster has no role and no resource gone",
+        "cluster cluster: let pass by name: node c is Paused, resource X has failed",
+    ]
+
+
+# The storage of a cluster
+
+
+def test_a_drain_waits_for_the_storage() -> None:
+    progress = taken("drained", {}, look(storage_jobs=1))
+    step = drain.step(progress)
+    assert step == {"do": "wait", "adapter": 0}
+    whole = drain.take(progress, step, {"ok": True, "changed": False, "detail": "", "now": "active"})
+    assert drain.step(whole)["do"] == "remember"
+    assert drain.before_remember(whole)["adapters"][0]["found"] == "active"
+
+
+@pytest.mark.parametrize(("ok", "state"), [(False, "refused"), (None, "unknown")])
+def test_storage_that_is_not_whole_in_time_is_a_refusal(ok: bool | None, state: str) -> None:
+    progress = taken("drained", {}, look(storage_jobs=1))
+    said = "not within 5 s: 1 storage job running"
+    out = drain.result(
+        drain.take(progress, drain.step(progress), {"ok": ok, "changed": False, "detail": said, "now": ""})
+    )
+    assert (out["state"], out["why"], out["changed"]) == (state, f"cluster: {said}", False)
+
+
+def test_other_troubles_are_not_waited_for() -> None:
+    out = drain.result(taken("drained", {}, look(storage_jobs=1, failed=["X"])))
+    assert (out["state"], out["why"]) == ("refused", "cluster: resource X has failed; 1 storage job running")
+
+
+def test_a_node_whose_storage_is_still_repaired_is_in_service() -> None:
+    host = Host(["active"])
+    host.run("drained", THREE[2:])
+    host.more = {"repairing": True}
+    back = host.run("active", THREE[2:])
+    assert (back["state"], back["repairing"], back["adapters"][0]["ok"], host.memory) == ("active", True, True, None)
+    assert back["notes"] == ["cluster cluster: in service, restore said so; the next node of the cluster has to wait"]
+    assert host.run("drained", THREE[2:])["repairing"] is False
+
+
+@pytest.mark.parametrize(
+    ("value", "probe"),
+    [
+        (None, False),
+        ("x", False),
+        ({}, False),
+        ({"ok": True}, False),
+        ({"ok": True, "value": None}, True),
+        ({"ok": "yes", "value": None}, False),
+        ({"ok": False, "error": None}, False),
+        ({"ok": False, "error": {"message": "x"}}, True),
+    ],
+)
+def test_what_is_a_probe(value: Any, probe: bool) -> None:
+    assert drain.is_probe(value) is probe
+
+
+@pytest.mark.parametrize("change", [{"nodes": [{}]}, {"failed": ["X"]}, {"storage_jobs": "many"}, {"groups": None}])
+def test_a_cluster_of_another_form_cannot_be_read(change: dict[str, Any]) -> None:
+    found = drain.cluster_look({"ok": True, "value": look() | change, "error": None})
+    assert found == (None, "the cluster cannot be read: the answer of the host has another form")
 
 
 # The chain of steps, carried out on a made-up host
@@ -307,12 +448,15 @@ class Host:
         self.services = list(services)
         self.fails = fails or {}
         self.memory: str | None = None
+        self.parts: dict[str, Any] = {}
+        self.boot: str | None = None
+        self.more: dict[str, Any] = {}
         self.did: list[tuple[str, int | None]] = []
 
-    def run(self, wanted: str, given: list[dict[str, Any]]) -> dict[str, Any]:
+    def run(self, wanted: str, given: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
         """The result of a whole run."""
         self.did = []
-        progress = drain.begin(wanted, drain.load(given))
+        progress = drain.begin(wanted, drain.load(given), **more)
         while (step := drain.step(progress))["do"] != "end":
             assert step["do"] in drain.DOS
             assert len(self.did) < 50, self.did
@@ -329,7 +473,12 @@ class Host:
         if do == "read":
             clusters = [self.services[at] for at, one in enumerate(given) if one["type"] == "cluster"]
             seen = {"active": look(), "drained": look("Paused"), "absent": None}[clusters[0] if clusters else "absent"]
-            return said | {"memory": self.memory, "now": SINCE, "cluster": {"ok": True, "value": seen, "error": None}}
+            return said | {
+                "memory": lies(self.memory, **self.parts),
+                "boot": self.boot,
+                "now": SINCE,
+                "cluster": {"ok": True, "value": seen, "error": None},
+            }
         if do == "ask":
             return said | {"now": self.services[place]}
         if ok and do == "remember":
@@ -339,7 +488,7 @@ class Host:
         elif do in ("drain", "restore") and ok is not None:
             # A step that was refused may still have done something.
             self.services[place] = "drained" if do == "drain" else "active" if ok else self.services[place]
-        return said | {"changed": True}
+        return said | {"changed": True, **self.more}
 
 
 THREE: list[dict[str, Any]] = [BALANCER, FILES, {"type": "cluster"}]
@@ -353,7 +502,7 @@ def test_out_and_back() -> None:
         *[("drain", 0), ("drain", 1), ("drain", 2)],
     ]
     assert (out["state"], out["why"], out["changed"], out["remembered_since"]) == ("drained", None, True, SINCE)
-    assert set(out["adapters"][0]) == {"type", "name", "found", "done", "ok", "detail"}
+    assert set(out["adapters"][0]) == {"type", "name", "found", "done", "ok", "detail", "ignored"}
     back = host.run("active", THREE)
     assert host.did == [("read", None), ("restore", 2), ("restore", 1), ("restore", 0), ("forget", None)]
     assert (back["state"], back["why"], back["changed"], back["remembered_since"]) == ("active", None, True, None)
@@ -504,7 +653,7 @@ def test_what_was_out_before_needs_no_adapter_any_more(found: str) -> None:
     back = host.run("active", [BALANCER, {"type": "cluster"}])
     assert (back["state"], back["remembered_since"], host.memory) == ("active", None, None)
     one = {"type": "tasks", "name": "out.yml", "found": found, "done": "none", "ok": True}
-    assert back["adapters"][2] == one | {"detail": f"was {found} before, and stays so"}
+    assert back["adapters"][2] == one | {"detail": f"was {found} before, and stays so", "ignored": []}
 
 
 def test_no_adapters() -> None:
@@ -516,7 +665,7 @@ def test_no_adapters() -> None:
 def test_the_cluster_cannot_be_read() -> None:
     progress = drain.begin("drained", drain.load([{"type": "cluster"}]))
     probe = {"ok": False, "value": None, "error": {"message": "Access is denied."}}
-    answer = {"ok": True, "memory": None, "cluster": probe, "now": SINCE}
+    answer = {"ok": True, "memory": lies(None), "boot": None, "cluster": probe, "now": SINCE}
     out = drain.result(drain.take(progress, {"do": "read", "adapter": None}, answer))
     assert (out["state"], out["why"]) == ("refused", "cluster: the cluster cannot be read: Access is denied.")
     assert out["adapters"][0]["ok"] is False
@@ -567,5 +716,8 @@ def test_any_input_is_taken_or_refused_in_a_sentence(value: Any) -> None:
         except DrainError as error:
             said = str(error)
         assert "\n" not in said
-    with contextlib.suppress(DrainError):
-        drain.recall(json.dumps(value))
+    assert drain.is_probe({"ok": True, "value": value, "error": None})
+    assert drain.cluster_look({"ok": True, "value": value, "error": None})[0] is None
+    for read in (drain_memory.place, lambda one: drain_memory.recall(json.dumps(one))):
+        with contextlib.suppress(drain_memory.MemoryProblem):
+            read(value)
