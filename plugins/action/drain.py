@@ -224,7 +224,9 @@ class ActionModule(collector.SignalsAction):
 
         waited = self.wait(back, adapter.timeout)
         if waited["ok"] and whole:
-            waited = {"ok": True, "detail": whole_by[1]} if whole_by[0] else self.wait(repaired, adapter.storage_timeout)
+            waited = (
+                {"ok": True, "detail": whole_by[1]} if whole_by[0] else self.wait(repaired, adapter.storage_timeout)
+            )
             if not waited["ok"] and up:
                 waited = {
                     "ok": True,

@@ -686,7 +686,7 @@ def _take_restore(progress: Progress, place: int | None, answer: Mapping[str, An
         entry["done"] = "restored"
         entry["repairing"] = bool(answer.get("repairing"))
     if entry["repairing"]:
-        _note(progress, f"{_label(entry)}: in service, {detail}; the next node of the cluster has to wait")
+        _note(progress, f"{_label(entry)}: {detail}; the host is in service, the next node of the cluster has to wait")
     if progress["undo"]:
         # The others are put back all the same: each that is in service again is one less to look after.
         entry["undone"] = bool(answer["ok"])

@@ -363,7 +363,9 @@ def test_storage_has_a_time_of_its_own(drain_all: Any, executor: str) -> None:
     result = done["long"].result
     assert (result["state"], result["repairing"], result["adapters"][0]["ok"]) == ("active", True, True)
     said = "up, its storage is still repaired: not within 0 s: 1 storage job running"
-    assert result["notes"] == [f"cluster cluster: in service, {said}; the next node of the cluster has to wait"]
+    assert result["notes"] == [
+        f"cluster cluster: {said}; the host is in service, the next node of the cluster has to wait"
+    ]
     assert "memory" not in done["long"].world
 
 

@@ -411,7 +411,9 @@ def test_a_node_whose_storage_is_still_repaired_is_in_service() -> None:
     host.more = {"repairing": True}
     back = host.run("active", THREE[2:])
     assert (back["state"], back["repairing"], back["adapters"][0]["ok"], host.memory) == ("active", True, True, None)
-    assert back["notes"] == ["cluster cluster: in service, restore said so; the next node of the cluster has to wait"]
+    assert back["notes"] == [
+        "cluster cluster: restore said so; the host is in service, the next node of the cluster has to wait"
+    ]
     assert host.run("drained", THREE[2:])["repairing"] is False
 
 
