@@ -153,9 +153,9 @@ class ActionModule(collector.SignalsAction):
 
     def found(self, adapter: drain.Adapter) -> str:
         """What a load balancer is like now; nobody knows what a file of tasks without a check is like."""
-        if adapter.wait is None:
+        if adapter.check is None:
             return "unknown"
-        ok, detail = visit(adapter.wait)
+        ok, detail = visit(adapter.check)
         return "drained" if ok else "active" if detail.startswith("status ") else "unknown"
 
     def storage(self, adapter: drain.Adapter, allowed: drain.Exceptions) -> dict[str, Any]:

@@ -78,11 +78,15 @@ options:
         description:
           - Of V(load_balancer) a page that shows that the host is drained. C(url), C(status) (200), C(text), C(headers), C(validate_certs) and
             C(timeout) (300 seconds to wait).
-          - With it a host that is drained already is found so, and stays so.
+          - Without O(adapters[].check) it also tells whether the host is drained already, and stays so. A page that counts connections does not
+            know that, an idle host has none.
         type: dict
       check:
-        description: Of V(tasks) a file that passes when the host is drained already, and fails when it is in service. Not run in check mode.
-        type: str
+        description:
+          - Of V(load_balancer) a page that shows that the host is out of service, whoever took it out. C(url), C(status) (200), C(text), C(headers),
+            C(validate_certs) and C(timeout) (10 seconds).
+          - Of V(tasks) a file that passes when the host is drained already, and fails when it is in service. Not run in check mode.
+        type: raw
   interval:
     description: Seconds between two looks while waiting, from 0 to 3600.
     type: int
@@ -113,7 +117,7 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Looks at the host and at O(adapters[].wait), changes nothing, and says what would be done. Files of tasks are not run.
+    description: Looks at the host and at O(adapters[].check), changes nothing, and says what would be done. Files of tasks are not run.
   diff_mode:
     support: full
     description: Shows the adapters before and after.
@@ -155,6 +159,9 @@ EXAMPLES = r"""
         wait:
           url: https://lb.example.com/api/members/{{ inventory_hostname }}/connections
           text: '"active":0'
+        check:
+          url: https://lb.example.com/api/members/{{ inventory_hostname }}
+          text: '"state":"drained"'
       - type: cluster
         timeout: 1800
 """

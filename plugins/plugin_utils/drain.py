@@ -61,6 +61,7 @@ class Adapter(NamedTuple):
     drain: Request | None = None
     restore: Request | None = None
     wait: verify.Url | None = None
+    check: verify.Url | None = None
     drain_file: str = ""
     restore_file: str = ""
     check_file: str = ""
@@ -121,7 +122,7 @@ def _names(value: object, where: str, what: str) -> tuple[str, ...]:
 
 
 def _load_balancer(item: Mapping[str, Any], where: str) -> Adapter:
-    _keys(item, where, ("type", "name", "drain", "restore", "wait"))
+    _keys(item, where, ("type", "name", "drain", "restore", "wait", "check"))
     drain = _request(item.get("drain"), f"{where}.drain")
     wait, timeout = item.get("wait"), 300
     page = None
@@ -129,6 +130,10 @@ def _load_balancer(item: Mapping[str, Any], where: str) -> Adapter:
         given = _mapping(wait, f"{where}.wait", ("url", "status", "text", "timeout", "validate_certs", "headers"))
         timeout = _whole(given.get("timeout", timeout), f"{where}.wait.timeout", LONGEST)
         page = _url({key: part for key, part in given.items() if key != "timeout"}, f"{where}.wait")
+    check = item.get("check")
+    if check is not None:
+        keys = ("url", "status", "text", "timeout", "validate_certs", "headers")
+        check = _url(_mapping(check, f"{where}.check", keys), f"{where}.check")
     name = _name(item.get("name", drain.url.name.partition("?")[0]), where)
     return Adapter(
         "load_balancer",
@@ -137,6 +142,8 @@ def _load_balancer(item: Mapping[str, Any], where: str) -> Adapter:
         drain=drain,
         restore=_request(item.get("restore"), f"{where}.restore"),
         wait=page,
+        # A page of connections is satisfied by an idle member that is in service too; only a page of states tells them apart.
+        check=check or page,
     )
 
 

@@ -53,7 +53,7 @@ PLAY = """
 
 
 class Balancer(BaseHTTPRequestHandler):
-    """A pool of one member that whoever knows the word may drain; /connections shows it, /slow never gets empty."""
+    """A pool of one member that whoever knows the word may drain; /connections and /state show it, /slow never gets empty, /idle is."""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
@@ -68,8 +68,9 @@ class Balancer(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_response(200)
         self.end_headers()
-        left = 0 if self.server.drained and self.path == "/connections" else 3
-        self.wfile.write(f'{{"active":{left}}}'.encode())
+        left = 0 if (self.server.drained and self.path == "/connections") or self.path == "/idle" else 3
+        state = "out" if self.server.drained else "in"
+        self.wfile.write(state.encode() if self.path == "/state" else f'{{"active":{left}}}'.encode())
 
     def log_message(self, *args: object) -> None:
         """Say nothing."""
@@ -138,8 +139,15 @@ Drain = Callable[..., Drained]
 
 
 @pytest.fixture
-def drain_all(on_fleet: Callable[..., Run], tmp_path: Path) -> Callable[..., dict[str, Drained]]:
-    """`drain_all(states, adapters, worlds={...})`: the role on every host at once, once for each state."""
+def drain_all(
+    on_fleet: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., dict[str, Drained]]:
+    """`drain_all(states, adapters, worlds={...})`: the role on every host at once, once for each state.
+
+    Titles show what tasks are given, with every template filled in: no secret may be among it.
+    """
+    monkeypatch.setenv("ANSIBLE_DISPLAY_ARGS_TO_STDOUT", "1")
+    monkeypatch.setenv("ANSIBLE_DISPLAY_SKIPPED_HOSTS", "0")
 
     def run(
         states: list[str],
@@ -415,6 +423,17 @@ def test_a_member_that_was_out_before_stays_out(drain: Drain, pool: Pool) -> Non
     after = drain(BOTH, [pool.adapter()], world={})
     assert after.did == [("load_balancer", "drained", "none", True)]
     assert pool.paths == []
+
+
+def test_an_idle_member_is_not_out_of_service(drain: Drain, pool: Pool) -> None:
+    """No connections at the moment; a page of states tells that it takes new ones."""
+    adapter = {
+        **pool.adapter(page="/idle"),
+        "check": {"url": f"http://127.0.0.1:{pool.server_port}/state", "text": "out"},
+    }
+    after = drain(BOTH, [adapter], world={})
+    assert after.did == [("load_balancer", "active", "restored", True)]
+    assert pool.paths == ["/drain", "/restore"]
 
 
 def test_connections_that_do_not_end_are_a_refusal(drain: Drain, pool: Pool) -> None:

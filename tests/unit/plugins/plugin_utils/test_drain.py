@@ -89,6 +89,7 @@ def test_everything_given() -> None:
         "validate_certs": False,
     }
     restore = {"url": "http://lb", "status": [200], "timeout": 3, "validate_certs": False}
+    check = {"url": "http://lb/s", "text": "drained"}
     given = [
         {
             "type": "cluster",
@@ -97,7 +98,7 @@ def test_everything_given() -> None:
             "ignore_failed": ["Old VM"],
             "paused_nodes": ["c"],
         },
-        {**BALANCER, "name": "n", "wait": wait, "restore": restore},
+        {**BALANCER, "name": "n", "wait": wait, "restore": restore, "check": check},
         {**FILES, "name": "own", "check": "look.yml"},
     ]
     cluster, balancer, files = drain.load(given)
@@ -105,6 +106,8 @@ def test_everything_given() -> None:
     assert (cluster.storage_timeout, cluster.ignore_failed, cluster.paused_nodes) == (7200, ("Old VM",), ("c",))
     assert balancer.wait is not None
     assert (balancer.wait.url, balancer.wait.status, balancer.wait.text) == ("http://lb/c", (204,), "0")
+    assert balancer.check is not None
+    assert (balancer.check.url, balancer.check.text) == ("http://lb/s", "drained")
     assert (balancer.wait.timeout, balancer.wait.validate_certs, balancer.wait.headers) == (10, False, {"A": "b"})
     assert balancer.restore is not None
     assert (balancer.restore.body, balancer.restore.url.timeout, balancer.restore.url.status) == (None, 3, (200,))
@@ -157,8 +160,12 @@ def test_everything_given() -> None:
         ([{**FILES, "check": 1}], "x_adapters[0].check: 1 is not allowed; give a file of tasks."),
         ([{**FILES, "name": " "}], "x_adapters[0].name: ' ' is not allowed; give a name."),
         (
+            [{**BALANCER, "look": "a"}],
+            "x_adapters[0]: the key 'look' is not known; known are type, name, drain, restore, wait, check.",
+        ),
+        (
             [{**BALANCER, "check": "a"}],
-            "x_adapters[0]: the key 'check' is not known; known are type, name, drain, restore, wait.",
+            "x_adapters[0].check: the key url is missing; known are url, status, text, timeout, validate_certs, headers.",
         ),
         ([{**BALANCER, "name": 3}], "x_adapters[0].name: 3 is not allowed; give a name."),
         (
