@@ -268,7 +268,10 @@ def test_a_host_that_was_ill_before_is_told_apart(verify: Verify) -> None:
     assert result["healthy"] is False
 
 
-def test_headers_are_nowhere(verify: Verify, shop: str, closed: int) -> None:
+def test_headers_are_nowhere(verify: Verify, shop: str, closed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also not in titles that show what tasks are given, with every template filled in."""
+    monkeypatch.setenv("ANSIBLE_DISPLAY_ARGS_TO_STDOUT", "1")
+    monkeypatch.setenv("ANSIBLE_DISPLAY_SKIPPED_HOSTS", "0")
     headers = {"Authorization": SECRET}
     urls = [{"url": f"{shop}/good", "headers": headers}, {"url": f"http://127.0.0.1:{closed}", "headers": headers}]
     play = ONE_HOST.replace("hosts: new\n", f"hosts: new\n  vars:\n    verify_urls: {json.dumps(urls)}\n")
