@@ -398,9 +398,11 @@ def begin(wanted: str, adapters: Sequence[Adapter], *, run: str = "", earlier: o
             for (kind, name), found in own.items()
             if (kind, name) not in {(one.type, one.name) for one in adapters}
         ],
-        # Whether there is a memory, whose it is (`{since, run, boot}`), and whether this run made it; null until the host was read.
+        # Whether there is a memory, whose it is (`{since, run, boot}`), whose one would be that is made now, and whether this run made
+        # it; null until the host was read.
         "remembered": None,
         "made": None,
+        "fresh": None,
         "first": None,
         "run": shown(run, 100) or None,
         "written": False,
@@ -530,11 +532,12 @@ def _take_read(progress: Progress, _place: int | None, answer: Mapping[str, Any]
         return
     progress.update(remembered=memory is not None, first=memory is None)
     boot = answer["boot"] if isinstance(answer["boot"], str) else None
+    progress["fresh"] = {"since": answer["now"], "run": progress["run"], "boot": boot}
     if memory:
         progress["made"] = {key: memory[key] for key in ("since", "run", "boot")}
         _note_memory(progress, boot)
     elif drain:
-        progress["made"] = {"since": answer["now"], "run": progress["run"], "boot": boot}
+        progress["made"] = progress["fresh"]
     if place.foreign:
         _note(progress, f"what lies on the host as its memory (drain.json) is not obeyed: {place.foreign}")
     if place.blocked and drain:
@@ -546,7 +549,7 @@ def _take_read(progress: Progress, _place: int | None, answer: Mapping[str, Any]
     # What a host remembers and nobody names any more cannot be restored, so it is not forgotten either.
     for (kind, name), found in kept.items():
         said = "remembered on the host, and not among the adapters"
-        known = {"found": found, "now": found, "remembered": found, "ok": drain, "detail": said}
+        known = {"found": found, "now": "unknown", "remembered": found, "ok": drain, "detail": said}
         progress["adapters"].append(_entry(kind, name, **known))
     if not drain:
         _begin_restore(progress, foreign=bool(place.foreign))
@@ -666,6 +669,9 @@ def before_remember(progress: Progress) -> Progress:
             _note(
                 after, f"{_label(entry)}: the host remembers it as {remembered}, and it is {now}; what is seen counts"
             )
+    if all(entry["now"] == "active" or entry["remembered"] in (None, *AS_IT_IS) for entry in after["adapters"]):
+        # No drain that is remembered is still going on, so this one is the first.
+        after["made"] = after["fresh"]
     return after
 
 
