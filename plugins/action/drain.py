@@ -14,7 +14,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.urls import ConnectionError as UrlError
 from ansible.module_utils.urls import MissingModuleError, open_url
 from ansible_collections.rebootless.patching.plugins.action import health_info
-from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, drain, verify
+from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, drain, drain_memory, verify
 
 MODULE = "rebootless.patching.windows_drain"
 SPEC = {
@@ -144,6 +144,9 @@ class ActionModule(collector.SignalsAction):
 
     def memory(self, state: str, text: str) -> dict[str, Any]:
         """Write or remove what the host remembers."""
+        if len(text) > drain_memory.LARGEST:
+            said = "drain.json: there is too much to remember; give fewer adapters, or shorter names"
+            return {"ok": False, "changed": False, "detail": said}
         look = self.ask(state, cluster=False, **({"memory": text} if state == "remember" else {}))
         if look.problem is not None:
             return {"ok": None, "changed": False, "detail": f"drain.json: {look.problem['message']}"}

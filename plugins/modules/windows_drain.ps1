@@ -24,7 +24,7 @@ $state = $module.Params.state
 $base = $env:ProgramData
 $folder = "$base\rebootless"
 $file = "$folder\drain.json"
-$largest = 65536
+$largest = 16384
 # Full control for SYSTEM and Administrators, nothing for anybody else, nothing inherited; for a folder with what is in it.
 $rights = 'O:BAD:PAI(A;{0};FA;;;SY)(A;{0};FA;;;BA)'
 $owners = '^O:(BA|SY|S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464)[GD]:'

@@ -113,11 +113,11 @@ def _cluster(item: Mapping[str, Any], where: str) -> Adapter:
 def _names(value: object, where: str, what: str) -> tuple[str, ...]:
     if isinstance(value, str | bytes) or not isinstance(value, Sequence) or len(value) > NAMES:
         raise DrainError(
-            f"{where}: {shown(value, 100)!r} is not allowed; give a list of at most {NAMES} names of {what}."
+            f"{where}: {verify.told(value)} is not allowed; give a list of at most {NAMES} names of {what}."
         )
     for place, one in enumerate(value):
         if not isinstance(one, str) or not one.strip() or shown(one, DETAIL) != one:
-            raise DrainError(f"{where}[{place}]: {shown(one, 100)!r} is not allowed; give a name of {what}.")
+            raise DrainError(f"{where}[{place}]: {verify.told(one)} is not allowed; give a name of {what}.")
     return tuple(value)
 
 

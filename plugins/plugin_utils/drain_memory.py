@@ -19,8 +19,8 @@ SCHEMA = 2
 TYPES = ("cluster", "load_balancer", "tasks")
 # active: in service; drained: out of service; absent: there is nothing to drain; unknown: nobody asked or could tell.
 FOUND = ("active", "drained", "absent", "unknown")
-LARGEST = 65536
-MOST = 100
+# As much of one text as door.py lets in.
+LARGEST = 16384
 NAME = 300
 UNREADABLE = "what the host remembers of its drain (drain.json) cannot be read; look at it, and remove it"
 PARTS = {"base": "%ProgramData%", "folder": "%ProgramData%\\rebootless", "file": "drain.json"}
@@ -137,7 +137,7 @@ def recall(text: str | None) -> dict[str, Any] | None:
         good = (
             len(text) <= LARGEST
             and memory["schema"] in (1, SCHEMA)
-            and len(known) == len(entries) <= MOST
+            and len(known) == len(entries)
             and isinstance(memory["since"], str)
             and all(isinstance(memory.get(key), str | None) for key in ("run", "boot"))
             and all(isinstance(entry["name"], str) for entry in entries)

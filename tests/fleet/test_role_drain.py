@@ -300,6 +300,10 @@ def test_what_is_remembered_cannot_be_written_so_nothing_is_drained(drain: Drain
     after = drain(DRAINED, [pool.adapter(), *NODE], world={"cluster": CLUSTER, **broken}, status=2)
     assert after.result["why"] == "drain.json: Attempted to perform an unauthorized operation."
     assert (after.state, after.node, pool.paths) == ("refused", "Up", [])
+    many = [{**pool.adapter(), "name": f"{number} {'n' * 290}"} for number in range(60)]
+    after = drain(DRAINED, many, world={}, status=2)
+    assert after.result["why"] == "drain.json: there is too much to remember; give fewer adapters, or shorter names"
+    assert (after.state, pool.paths) == ("refused", [])
 
 
 @pytest.mark.parametrize("executor", quickest())

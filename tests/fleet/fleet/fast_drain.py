@@ -18,7 +18,7 @@ World = Mapping[str, Any]
 
 STATES = ("read", "suspend", "resume", "remember", "forget")
 SERVICE = "ClusSvc"
-LARGEST = 65536
+LARGEST = 16384
 # What Windows shows of a folder or file that the module has made.
 OURS = "O:BAG:BAD:PAI(A;{0};FA;;;SY)(A;{0};FA;;;BA)"
 # Of ProgramData itself: everybody may make files and folders there.
