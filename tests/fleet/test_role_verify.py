@@ -293,7 +293,11 @@ def test_headers_are_nowhere(verify: Verify, shop: str, closed: int, monkeypatch
             [{"port": 1, "hst": "x"}],
             "verify_ports[0]: the key 'hst' is not known; known are port, host,",
         ),
-        ("verify_urls", ["shop.example.com"], "verify_urls[0].url: 'shop.example.com' is not allowed; give a URL as"),
+        (
+            "verify_urls",
+            ["shop.example.com"],
+            "verify_urls[0].url: a text of 16 characters is not allowed; give a URL as",
+        ),
         (
             "verify_urls",
             [{"url": "http://a", "headers": {"A": f"{SECRET}\n"}}],
