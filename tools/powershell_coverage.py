@@ -43,7 +43,10 @@ RUNS: list[tuple[str, str, dict[str, object], list[str]]] = [
                 {"state": "forget"},
             ]
         },
-        ["up", "paused", "no-*", "not-set-up", "services-denied", "refuses-*", "memory-denied", "troubled"],
+        [
+            *("up", "paused", "no-*", "not-set-up", "services-denied", "refuses-*", "memory-denied", "troubled"),
+            *("foreign-folder", "left-new", "linked-folder", "linked-new"),
+        ],
     ),
     (
         "worlds-preflight",
