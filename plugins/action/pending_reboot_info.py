@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, pending_reboot
+from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, pending_reboot, untouchable
 
 SPEC = {
     "cim_timeout": {"type": "int", "default": 20},
@@ -18,6 +18,7 @@ SPEC = {
     },
     "on_problem": {"type": "str", "choices": ["fail", "report"], "default": "fail"},
     "signals": {"type": "dict"},
+    "step": {"type": "str", "choices": list(untouchable.STEPS), "default": "restart"},
 }
 
 
@@ -32,5 +33,7 @@ class ActionModule(collector.SignalsAction):
         answer = self.signals(arguments, task_vars or {}, wanted)
         table = collector.release_table(None, None)
         verdict = pending_reboot.pending_restart(answer.signals, arguments["classes"], table)
-        result.update(changed=False, problem=answer.problem, **verdict)
+        waits = untouchable.asked(answer.signals, answer.problem, arguments["step"])
+        leave_alone = [wait._asdict() for wait in waits]
+        result.update(changed=False, problem=answer.problem, **verdict, leave_alone=leave_alone)
         return result

@@ -28,6 +28,12 @@ options:
     elements: str
     choices: [servicing, identity, management, file_rename, legacy]
     default: [identity, management, servicing]
+  step:
+    description: What is about to be done to the host; RV(leave_alone) tells what stands against it.
+    type: str
+    choices: [download, install, drain, restart, remove]
+    default: restart
+    version_added: 0.2.0
   cim_timeout:
     description: Seconds after which a single CIM query on the host is given up.
     type: int
@@ -104,6 +110,28 @@ reasons:
       description: Whether the update agent refuses further installations until the restart.
       type: bool
       sample: false
+leave_alone:
+  description:
+    - Why the O(step) must not be done to this host now; empty when it may.
+    - Windows in the boot phase of servicing, and an update agent that is installing, stop every step. So does not to know the
+      former. V(drain), V(restart) and V(remove) wait too while nobody knows whether the agent is at work, which it tells only
+      to a local logon (become with C(runas) and C(SYSTEM)).
+  returned: always
+  type: list
+  elements: dict
+  version_added: 0.2.0
+  contains:
+    code:
+      description: The reason's code.
+      type: str
+      sample: servicing_in_progress
+    words:
+      description: The reason in one sentence.
+      type: str
+    known:
+      description: Whether the host says so; V(false) where it was not read.
+      type: bool
+  sample: []
 unknown_sources:
   description: Sources that could not be read.
   returned: always

@@ -375,6 +375,10 @@ $probes = @{
             $session = New-Object -ComObject 'Microsoft.Update.Session'
             Get-ComProperty $session.CreateUpdateInstaller() 'RebootRequiredBeforeInstallation'
         }
+        agent_busy = {
+            $session = New-Object -ComObject 'Microsoft.Update.Session'
+            Get-ComProperty $session.CreateUpdateInstaller() 'IsBusy'
+        }
         file_renames = { Get-FileRename }
         computer_name = {
             [ordered]@{

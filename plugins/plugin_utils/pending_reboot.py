@@ -22,9 +22,11 @@ from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import
 
 CLASSES = ("servicing", "identity", "management", "file_rename", "legacy")
 DEFAULT_CLASSES = ("identity", "management", "servicing")
+# Not work that waits for a restart but the restart's own work: what it leaves behind nobody knows before it has ended.
+AT_WORK = "cbs_reboot_in_progress"
 # Where an update that waits shows; the other sources of servicing also stand for roles and features.
 AGENT = ("agent_reboot_required", "agent_reboot_before_install")
-UPDATES = ("cbs_reboot_in_progress", "wu_reboot_required", *AGENT, "hotfixes")
+UPDATES = ("wu_reboot_required", *AGENT, "hotfixes")
 # Who tells for a refused agent; the registry's list goes when somebody restarts from the menu without updating.
 WITNESSES = ("wu_reboot_required", "update_screen", "hotfixes", "build")
 SYSTEM_FOLDERS = re.compile(r"^[a-z]:\\windows\\(system32|syswow64|winsxs|servicing)\\|\\drivers\\", re.IGNORECASE)
@@ -188,7 +190,7 @@ class Source(NamedTuple):
 SOURCES = (
     Source("cbs_reboot_pending", "servicing", _present("The servicing stack has work for the next boot.")),
     Source(
-        "cbs_reboot_in_progress",
+        AT_WORK,
         "servicing",
         _present("Windows is in the boot phase of servicing: leave it alone and wait.", blocks_updates=True),
     ),
@@ -261,7 +263,7 @@ def pending_restart(
     """`{pending, classes, reasons, unknown_sources, rests_on}` of a host's raw signals (None: nothing is known).
 
     `pending` is true when a reason of the chosen classes exists, None when it could be hidden behind a source of
-    these classes that has no answer, else false. `reasons` holds those of every class. `rests_on` names the probes
+    these classes that has no answer or behind servicing that is at work, else false. `reasons` holds those of every class. `rests_on` names the probes
     that a yes or a no stands on. Without `releases` nobody knows the build of an installed update.
     """
     signals = Signals(raw)
@@ -278,9 +280,10 @@ def pending_restart(
         read += [source.probe] if source.klass in classes else []
         if found is not None:
             reasons.append({"class": source.klass, "source": source.probe, **found._asdict()})
+            hidden |= source.klass in classes and source.probe == AT_WORK
     if signals.denied(AGENT[0]) and isinstance(found := _unshown(signals, releases), Found):
         reasons.append({"class": "servicing", "source": "hotfixes", **found._asdict()})
-    counted = [reason["source"] for reason in reasons if reason["class"] in classes]
+    counted = [reason["source"] for reason in reasons if reason["class"] in classes and reason["source"] != AT_WORK]
     pending = True if counted else None if hidden else False
     if "servicing" in classes and any(probe in unknown for probe in AGENT):
         read += [probe for probe in WITNESSES if probe not in read]
@@ -307,15 +310,20 @@ def unread(signals: Signals, klass: str, releases: ReleaseTable | None = None) -
 def restart_required(raw: object, answer: Mapping[str, Any], releases: ReleaseTable | None = None) -> str:
     """`yes` when servicing or identity waits, `deferrable` when only others of the chosen classes do, `no`, `unknown`.
 
-    Nothing is deferrable while a source of servicing or identity is unread: what it hides may not be.
+    Nothing is deferrable while servicing is at work, or a source of servicing or identity unread: what they hide may not be.
     """
     if answer["pending"] is None:
         return "unknown"
-    counted = {reason["class"] for reason in answer["reasons"] if reason["class"] in answer["classes"]}
+    counted = {
+        reason["class"]
+        for reason in answer["reasons"]
+        if reason["class"] in answer["classes"] and reason["source"] != AT_WORK
+    }
     if not counted:
         return "no"
     urgent = {"servicing", "identity"} & set(answer["classes"])
     # Whatever blocks updates is of class servicing.
     if counted & urgent:
         return "yes"
-    return "unknown" if any(unread(Signals(raw), klass, releases) for klass in urgent) else "deferrable"
+    at_work = "servicing" in urgent and any(reason["source"] == AT_WORK for reason in answer["reasons"])
+    return "unknown" if at_work or any(unread(Signals(raw), klass, releases) for klass in urgent) else "deferrable"

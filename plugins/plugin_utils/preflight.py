@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils import bitlocker
+from ansible_collections.rebootless.patching.plugins.plugin_utils import bitlocker, untouchable
 from ansible_collections.rebootless.patching.plugins.plugin_utils.known_issues import Found, KnownIssues, look
 from ansible_collections.rebootless.patching.plugins.plugin_utils.policy_error import mapping, wrong
 from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import (
@@ -252,14 +252,12 @@ def _hit(hits: list[Found], signals: Signals, kbs: set[str]) -> Check:
 
 
 def _backup(signals: Signals, wanted: Iterable[str]) -> tuple[bool | None, str, tuple[str, ...]]:
-    facts = ("backup_processes",)
-    running = signals.value("backup_processes")
-    names = [text(name) for name in running] if isinstance(running, list) else [UNKNOWN]
-    if UNKNOWN in names:
-        return None, f"Whether a backup runs is not known: {signals.numbered('backup_processes')}.", facts
-    if names:
-        said = f"A backup may be running (process {', '.join(map(str, names))}). Wait until it has ended."
-        return False, said, facts
+    facts = (untouchable.BACKUP,)
+    if isinstance(untouchable.backups(signals), Unknown):
+        return None, f"Whether a backup runs is not known: {signals.numbered(untouchable.BACKUP)}.", facts
+    running = [wait for wait in untouchable.says(signals) if wait.code == "backup"]
+    if running:
+        return False, untouchable.in_words(running), facts
     return True, f"No backup runs (looked for {', '.join(wanted)}).", facts
 
 

@@ -263,6 +263,12 @@ REASONS: dict[str, Kind] = {
         "Restart the host in its next window; until then it is patched on paper only.",
         f"{FACTS} section 5: baseline staged, restart missing",
     ),
+    "servicing_in_progress": Kind(
+        CAUSE,
+        "Windows is in the boot phase of servicing; what it comes to is seen when that has ended.",
+        "Leave the host alone and ask again in some minutes.",
+        "facts/pending-reboot-and-linux.md section 1.1, source 2",
+    ),
     "restart_unknown": Kind(
         CAUSE,
         "Whether servicing waits for a restart could not be read in full ({what}).",

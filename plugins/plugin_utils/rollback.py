@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils import track
+from ansible_collections.rebootless.patching.plugins.plugin_utils import track, untouchable
 from ansible_collections.rebootless.patching.plugins.plugin_utils.releases import (
     BASELINES,
     HOTPATCHES,
@@ -36,8 +36,7 @@ NEVER = ("not_capable", "not_ready", "not_enrolled")
 # Known to the servicing stack, and not in effect.
 NOT_IN_PLACE = ("NotPresent", "Staged", "Removed", "Resolved")
 ABSENT = "absent"
-BUSY = "cbs_reboot_in_progress"
-MARKS = ("cbs_reboot_pending", BUSY, "cbs_packages_pending")
+MARKS = ("cbs_reboot_pending", "cbs_reboot_in_progress", "cbs_packages_pending")
 STACK, ROLLUP, DOTNET = "Package_for_ServicingStack", "Package_for_RollupFix", "Package_for_DotNetRollup"
 KB = re.compile(r"(?:KB)?([0-9]{6,8})", re.IGNORECASE)
 IN_NAME = re.compile(r"KB([0-9]{6,8})(?![0-9])", re.IGNORECASE)
@@ -255,6 +254,9 @@ def _may(kb: str, package: Package, signals: Signals, own: int | None) -> Choice
     if package.is_stack:
         return Choice("blocked", "servicing_stack", f"{name} is a servicing stack: it cannot be removed.", package)
     if state == LEAVING:
+        alone = _alone(package, signals)
+        if alone is not None:
+            return alone
         return Choice("restart_left", "restart_left", f"{kb} is removed already, but for the restart.", package)
     if state in NOT_IN_PLACE:
         return Choice("nothing_to_do", "not_installed", f"{kb} is not installed: its package is {state}.", package)
@@ -272,7 +274,10 @@ def _now(kb: str, package: Package, signals: Signals) -> Choice | None:
 
     What waits for its restart may go for the same restart.
     """
-    marks = (BUSY,) if package.state in WAITING else MARKS
+    alone = _alone(package, signals)
+    if alone is not None:
+        return alone
+    marks = () if package.state in WAITING else MARKS
     answers = {mark: signals.flag(mark) for mark in marks}
     waiting = [mark for mark, answer in answers.items() if answer is True]
     unread = [f"{mark}: {signals.cause(mark)}" for mark, answer in answers.items() if isinstance(answer, Unknown)]
@@ -283,6 +288,14 @@ def _now(kb: str, package: Package, signals: Signals) -> Choice | None:
         why = f"Whether servicing has work left for a restart is not known ({', '.join(unread)})."
         return Choice("unknown", "restart_unknown", why, package)
     return None
+
+
+def _alone(package: Package, signals: Signals) -> Choice | None:
+    """Why the host must not be touched at all; None when it may be."""
+    waits = untouchable.reasons_to_wait(signals, "remove")
+    if not waits:
+        return None
+    return Choice("blocked" if waits[0].known else "unknown", waits[0].code, untouchable.in_words(waits), package)
 
 
 def _newest(kb: str, package: Package, signals: Signals, own: int | None) -> Choice:

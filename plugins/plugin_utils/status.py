@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils import pending_reboot, track, warnings
+from ansible_collections.rebootless.patching.plugins.plugin_utils import pending_reboot, track, untouchable, warnings
 from ansible_collections.rebootless.patching.plugins.plugin_utils.releases import ReleaseTable
 from ansible_collections.rebootless.patching.plugins.plugin_utils.restart_risks import looked_at, restart_risks
 from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import Signals, shown
@@ -62,14 +62,23 @@ def host_status(
         step = UNREACHED.get(kind, UNREACHED["failed"])
         verdict.say("host_not_reached", kind=kind, message=words.get("message", "no answer"), step=step)
     else:
-        waiting = [one for one in pending["reasons"] if one["class"] == "servicing"]
-        servicing = track.Servicing(
-            tuple(one["detail"] for one in waiting),
-            any(one["source"] in pending_reboot.UPDATES for one in waiting),
-            pending_reboot.unread(read, "servicing", releases),
+        servicing = [one for one in pending["reasons"] if one["class"] == "servicing"]
+        waiting = [one for one in servicing if one["source"] != pending_reboot.AT_WORK]
+        unread = pending_reboot.unread(read, "servicing", releases)
+        verdict = track.judge(
+            read,
+            releases,
+            now,
+            azure,
+            track.Servicing(
+                tuple(one["detail"] for one in waiting),
+                any(one["source"] in pending_reboot.UPDATES for one in waiting),
+                unread,
+                working=None if pending_reboot.AT_WORK in unread else waiting != servicing,
+            ),
         )
-        verdict = track.judge(read, releases, now, azure, servicing)
         warnings.warn(verdict, read, now)
+        _leave_alone(verdict, untouchable.says(read))
     expected = track.next_baseline(verdict, releases, now)
     return {
         "name": name,
@@ -92,6 +101,13 @@ def host_status(
         "restart_risks_looked_at": looked_at(read),
         "judged_at": iso(now),
     }
+
+
+def _leave_alone(verdict: track.Verdict, waits: Sequence[untouchable.Wait]) -> None:
+    """No advice asks for a change of a host that says that it must not be touched."""
+    for one in verdict.reasons if waits else ():
+        if one["code"] not in {wait.code for wait in waits}:
+            one["fix"] = f"First wait. {untouchable.in_words(waits)} Then: {one['fix']}"
 
 
 def summary(hosts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

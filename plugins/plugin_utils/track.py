@@ -546,12 +546,14 @@ def _boot(verdict: Verdict, signals: Signals, update: Release | None, now: datet
 class Servicing:
     """What of Windows' own servicing waits for a restart.
 
-    `waiting` says it in words, `update` whether that may be an update, `unread` which sources gave no answer.
+    `waiting` says it in words, `update` whether that may be an update, `unread` which sources gave no answer, `working`
+    whether it is at work at this moment, None where nobody knows.
     """
 
     waiting: tuple[str, ...]
     update: bool
     unread: tuple[str, ...]
+    working: bool | None = False
 
 
 def _identify(verdict: Verdict, signals: Signals, releases: ReleaseTable) -> str | None:
@@ -581,9 +583,7 @@ def judge(
         _stand(verdict, signals, releases, place, build, now, azure, servicing)
     _boot(verdict, signals, update, now)
     if verdict.state is None and servicing.unread:
-        causes = {probe: signals.cause(probe) for probe in servicing.unread}
-        what = ", ".join(f"{probe}: {cause}" for probe, cause in causes.items())
-        verdict.settle("unknown", "restart_unknown", what=what, advice=advice(causes.values()))
+        _restart_unknown(verdict, signals, servicing)
     asked = (("operating_system", signals.last_boot(), "when it last booted"), ("clock", signals.clock(), "its clock"))
     unread = {probe: words for probe, value, words in asked if isinstance(value, Unknown)}
     if verdict.state is None and unread:
@@ -612,11 +612,23 @@ def _stand(
     verdict.last_baseline = _last_baseline(verdict, releases, build, now)
     if verdict.state in ("not_ready", "not_enrolled"):
         return
-    if verdict.state is None and servicing.waiting:
+    if servicing.working:
+        # What the build and the marks come to is seen when it has ended.
+        verdict.settle("unknown", "servicing_in_progress")
+    elif servicing.working is None:
+        _restart_unknown(verdict, signals, servicing)
+    elif verdict.state is None and servicing.waiting:
         verdict.settle("restart_pending", "restart_pending", detail=" ".join(servicing.waiting))
         _after_restart(verdict, signals, releases, place, build, now, servicing)
     else:
         _position(verdict, signals, releases, place, build, now, enrolled)
+
+
+def _restart_unknown(verdict: Verdict, signals: Signals, servicing: Servicing) -> None:
+    """Settle for unknown, telling which sources gave no answer."""
+    causes = {probe: signals.cause(probe) for probe in servicing.unread}
+    what = ", ".join(f"{probe}: {cause}" for probe, cause in causes.items())
+    verdict.settle("unknown", "restart_unknown", what=what, advice=advice(causes.values()))
 
 
 def _after_restart(

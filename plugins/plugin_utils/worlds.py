@@ -91,6 +91,7 @@ _METHODS = {"ccm_reboot": "DetermineIfRebootPending", "dsc_lcm_state": "GetMetaC
 _COM = {
     "agent_reboot_required": ("Microsoft.Update.SystemInfo", "reboot_required"),
     "agent_reboot_before_install": ("Microsoft.Update.Session", "reboot_required_before_installation"),
+    "agent_busy": ("Microsoft.Update.Session", "busy"),
 }
 _LOGS = {
     "event_mdm": "Microsoft-Windows-DeviceManagement-Enterprise-Diagnostics-Provider/Admin",

@@ -77,7 +77,7 @@ BUGS: dict[str, Bug] = {
         limits={"web": 1},
     ),
     "record step dropped": Bug(
-        "roles/hotpatch/tasks/order_restart.yml", "when: hotpatch_record is truthy", "when: false", of("slow-boot")
+        "roles/hotpatch/tasks/send_restart.yml", "when: hotpatch_record is truthy", "when: false", of("slow-boot")
     ),
     "restarts though nothing waits": Bug(
         HOST_RUN, 'if waiting != "yes":', 'if waiting == "never":', of("install-fails")

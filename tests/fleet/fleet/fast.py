@@ -533,6 +533,7 @@ PROBES: dict[str, dict[str, Probe]] = {
         "agent_reboot_before_install": lambda windows: _update_agent(
             windows, "Microsoft.Update.Session", "reboot_required_before_installation"
         ),
+        "agent_busy": lambda windows: _update_agent(windows, "Microsoft.Update.Session", "busy"),
         "file_renames": file_renames,
         "computer_name": computer_name,
         "domain_join": domain_join,

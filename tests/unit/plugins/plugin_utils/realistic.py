@@ -53,7 +53,7 @@ def _quiet() -> Raw:
     )
     quiet = (
         "licensing_mutex cbs_reboot_pending cbs_reboot_in_progress cbs_packages_pending agent_reboot_required "
-        "agent_reboot_before_install dvd_reboot_signal"
+        "agent_reboot_before_install agent_busy dvd_reboot_signal"
     )
     return {
         "architecture": "AMD64",

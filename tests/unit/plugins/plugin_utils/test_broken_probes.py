@@ -50,6 +50,7 @@ TYPES = {
         "cbs_packages_pending",
         "agent_reboot_required",
         "agent_reboot_before_install",
+        "agent_busy",
         "dvd_reboot_signal",
     },
     list: {"hotfixes", "event_mdm", "event_app", "event_setup", "wu_reboot_required", "azure_patch_extensions"},

@@ -20,6 +20,11 @@ def pending(classes: tuple[str, ...] = pending_reboot.DEFAULT_CLASSES, **changes
     return pending_reboot.pending_restart(signals(**changes), classes, TABLE)
 
 
+def needed(**changes: object) -> str:
+    """Whether a host needs a restart that is quiet apart from the changes."""
+    return pending_reboot.restart_required(signals(**changes), pending(**changes))
+
+
 def renames(*pairs: object, total: object = None) -> Raw:
     """The value of probe `file_renames`."""
     return {"total": len(pairs) if total is None else total, "pairs": list(pairs)}
@@ -40,13 +45,6 @@ def test_quiet_host() -> None:
 
 REASONS: list[tuple[str, object, str, bool, str]] = [
     ("cbs_reboot_pending", True, "servicing", False, "The servicing stack has work for the next boot."),
-    (
-        "cbs_reboot_in_progress",
-        True,
-        "servicing",
-        True,
-        "Windows is in the boot phase of servicing: leave it alone and wait.",
-    ),
     ("cbs_packages_pending", True, "servicing", False, "Packages are in a pending state."),
     (
         "wu_reboot_required",
@@ -140,6 +138,20 @@ def test_reason_of_every_source(probe: str, value: object, klass: str, blocks: b
     assert found["rests_on"] == [probe] or klass in ("file_rename", "legacy")
     assert pending((klass,), **{probe: value})["pending"] is True
     assert pending((), **{probe: value})["pending"] is False
+
+
+def test_servicing_at_work_is_seen_and_no_restart_that_is_pending() -> None:
+    found = pending(cbs_reboot_in_progress=True)
+    [reason] = found["reasons"]
+    assert (reason["source"], reason["blocks_updates"]) == ("cbs_reboot_in_progress", True)
+    assert reason["detail"] == "Windows is in the boot phase of servicing: leave it alone and wait."
+    # What it leaves behind is seen when it has ended.
+    assert (found["pending"], needed(cbs_reboot_in_progress=True)) == (None, "unknown")
+    assert pending(("management",), cbs_reboot_in_progress=True)["pending"] is False
+    # Nothing can be put off behind it, and what waits beside it does wait.
+    assert needed(cbs_reboot_in_progress=True, dsc_lcm_state="PendingReboot") == "unknown"
+    assert needed(cbs_reboot_in_progress=True, cbs_reboot_pending=True) == "yes"
+    assert pending(cbs_reboot_in_progress=True, cbs_reboot_pending=True)["pending"] is True
 
 
 QUIET: list[tuple[str, object]] = [

@@ -351,7 +351,7 @@ def test_a_servicing_stack_stays() -> None:
     )
 
 
-MARKS = ("cbs_reboot_pending", "cbs_reboot_in_progress", "cbs_packages_pending")
+MARKS = ("cbs_reboot_pending", "cbs_packages_pending")
 
 
 @pytest.mark.parametrize("mark", MARKS)
@@ -362,6 +362,25 @@ def test_servicing_with_work_left_is_left_alone(mark: str) -> None:
     plan = planned("KB5120228", PATCHED, **{mark: failed("denied")})
     why = f"Whether servicing has work left for a restart is not known ({mark}: access denied)."
     assert (said(plan), plan["why"]) == (("unknown", "restart_unknown"), why)
+
+
+ALONE = [
+    ({"cbs_reboot_in_progress": True}, "blocked", "servicing_in_progress", "Windows is in the boot phase of servicing"),
+    ({"agent_busy": True}, "blocked", "agent_busy", "The update agent is installing something"),
+    ({"cbs_reboot_in_progress": failed("denied")}, "unknown", "servicing_in_progress_unknown", "access denied"),
+    ({"agent_busy": failed("denied")}, "unknown", "agent_busy_unknown", "access denied"),
+]
+
+
+@pytest.mark.parametrize("state", ["Installed", "InstallPending", "UninstallPending"])
+@pytest.mark.parametrize(("marks", "verdict", "code", "words"), ALONE)
+def test_nothing_is_removed_or_restarted_while_the_host_must_not_be_touched(
+    marks: dict[str, object], verdict: str, code: str, words: str, state: str
+) -> None:
+    plan = planned("KB5120228", [*BASE, package(HOTPATCH, "KB5120228", state)], **marks)
+    assert said(plan) == (verdict, code)
+    assert words in plan["why"]
+    assert "restart the host" not in plan["why"]
 
 
 def test_all_marks_are_told() -> None:
@@ -383,7 +402,7 @@ def test_what_waits_for_its_own_restart_may_go_for_it(mark: str, verdict: str) -
 
 def test_what_is_removed_but_for_the_restart_minds_no_marks() -> None:
     packages = [*BASE, package(HOTPATCH, "KB5120228", "UninstallPending")]
-    plan = planned("KB5120228", packages, cbs_reboot_pending=True, cbs_reboot_in_progress=failed())
+    plan = planned("KB5120228", packages, cbs_reboot_pending=True, cbs_packages_pending=failed())
     assert said(plan) == ("restart_left", "restart_left")
 
 

@@ -567,7 +567,6 @@ def test_restart_pending(changes: dict[str, object], track: str, further: list[s
 @pytest.mark.parametrize(
     ("probe", "value"),
     [
-        ("cbs_reboot_in_progress", True),
         ("wu_reboot_required", ["a"]),
         ("agent_reboot_required", True),
         ("agent_reboot_before_install", True),
