@@ -22,6 +22,7 @@ from ansible_collections.rebootless.patching.plugins.plugin_utils import (
     install,
     offers,
     status,
+    untouchable,
 )
 from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import Signals, Unknown
 
@@ -164,7 +165,9 @@ class ActionModule(deciding.DecidingAction):
             return self.not_asked(result, before.problem, arguments, began)
         if not arguments["download_only"]:
             result["proof"] = install.proof(before.snapshot, None, kept=None, wanted_by=None, names={})
-        changed = install.stale(decision, before.current, self.now, wanted, download_only=arguments["download_only"])
+        download = bool(arguments["download_only"])
+        waits = untouchable.reasons_to_wait(before.signals, "download" if download else "install")
+        changed = install.stale(decision, before.current, self.now, wanted, waits=waits, download_only=download)
         if changed:
             result["words"] = changed
             said = f"The decision is stale, so nothing was installed: {' '.join(changed)} Decide again."
@@ -315,7 +318,7 @@ class ActionModule(deciding.DecidingAction):
         result["proof"] = install.proof(
             before.snapshot,
             after.snapshot if after else None,
-            kept=install.track_kept(before.host, after.host) if after else None,
+            kept=install.track_kept(before.host, after.host, install.effects(decision, updates)) if after else None,
             wanted_by=wanted_by,
             names=names,
         )

@@ -108,6 +108,7 @@ decision:
       and in C(consent_by) its C(ticket), C(approver) and C(expires), or null when none of them was given.
     - C(exposure) is C(seconds), C(since) and C(offers) of the oldest wanted security update that is not in effect.
     - C(missing) lists the answers that the decision lacks, each with C(what), C(why) and C(fix).
+    - C(offers_complete) is V(false) where an update may be missing unseen; then nothing ends well with nothing to do.
     - C(stale_when) is what the decision rests on; M(rebootless.patching.install_updates) refuses when it has changed.
   returned: always
   type: dict

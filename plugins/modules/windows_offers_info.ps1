@@ -23,6 +23,8 @@ $answer = $module.Params.restart_answer
 $asked = $answer -eq 'always' -or ($answer -eq 'auto' -and -not $module.CheckMode)
 $criteria = "IsInstalled=0 and DeploymentAction='Installation'"
 $firstBuild = 26100
+# What has more is told by an entry that no file is called.
+$mostFiles = 20
 
 function Get-ComValue {
     param($InputObject, [string]$Name, [object[]]$Argument = @())
@@ -138,6 +140,20 @@ function Get-Bootstrapper {
     Invoke-Probe { if ($build.value -ge $firstBuild) { Get-Flag $Update 'ExtendedStaticProperty' 'ContainsUpdateBootstrapper' } else { $null } }
 }
 
+function Get-FileName {
+    param($Update)
+
+    $found = 0
+    # What is offered is a bundle, and the files are those of its parts.
+    foreach ($part in @($Update) + @(Get-CollectionItem (Get-KnownValue $Update 'BundledUpdates'))) {
+        foreach ($content in Get-CollectionItem (Get-KnownValue $part 'DownloadContents')) {
+            $found++
+            if ($found -eq $mostFiles) { return '*' }
+            ([string](Get-KnownValue $content 'DownloadUrl') -split '[?#]')[0].Split('/')[-1].ToLowerInvariant()
+        }
+    }
+}
+
 $properties = [ordered]@{
     id = { ([string](Get-KnownValue (Get-KnownValue $update 'Identity') 'UpdateID')).ToLowerInvariant() }
     revision = { Get-Number (Get-KnownValue $update 'Identity') 'RevisionNumber' }
@@ -151,6 +167,7 @@ $properties = [ordered]@{
     supersedes = {
         , [object[]]@(Get-CollectionItem (Get-KnownValue $update 'SupersededUpdateIDs') | ForEach-Object { ([string]$_).ToLowerInvariant() })
     }
+    files = { , [object[]]@(Get-FileName $update) }
     severity = {
         $severity = Get-ComValue $update 'MsrcSeverity'
         if ($severity) { [string]$severity } else { $null }

@@ -14,7 +14,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils import exposure, offers, pending_reboot, status
+from ansible_collections.rebootless.patching.plugins.plugin_utils import (
+    exposure,
+    offers,
+    pending_reboot,
+    placing,
+    status,
+    untouchable,
+)
 from ansible_collections.rebootless.patching.plugins.plugin_utils.consent import Consent
 from ansible_collections.rebootless.patching.plugins.plugin_utils.offers import Offer
 from ansible_collections.rebootless.patching.plugins.plugin_utils.policy import CATEGORIES, Policy
@@ -29,6 +36,12 @@ DECISIONS = ("nothing", "install_without_restart", "restart_due", "wait_for_wind
 OFFER_DECISIONS = ("install", "put_off", "refuse", "blocked")
 DENIED = "access denied"
 BECOME = "Run it with become (become_method runas, become_user SYSTEM): a network logon is refused by the update agent."
+TRACK_UNKNOWN = "whether this host has a hotpatch track to lose is not known: see the reasons of its status."
+PLACE_IT = "Bring the release table up to date, or name its KB under emergency."
+# By these the status says that the host lacks a release that is out.
+LACKS = ("hotpatch_waiting", "baseline_missing")
+# What is put off until somebody can say what it does to the track: it waits for no restart, and forces none.
+UNPLACED = ("unplaced", "track_unknown")
 ANSWERS = {
     DENIED: BECOME,
     "not asked": "Ask for it with restart_answer: always; that downloads the update's bootstrapper.",
@@ -52,7 +65,11 @@ def _in_effect(case: Case, one: Ruling) -> bool:
 
 
 def _hidden(case: Case, one: Ruling) -> bool:
-    return one.offer.hidden is True and one.unwanted("hidden", "Somebody has hidden this update on the host.")
+    if one.offer.hidden is False:
+        return False
+    if one.offer.hidden is True:
+        return one.unwanted("hidden", "Somebody has hidden this update on the host.")
+    return one.unwanted("hidden", "The host does not say that nobody has hidden this update.")
 
 
 def _emergency(case: Case, one: Ruling) -> bool:
@@ -109,11 +126,10 @@ def _chosen(case: Case, one: Ruling) -> bool:
 
 
 def _licence(case: Case, one: Ruling) -> bool:
-    if one.offer.eula_accepted is not False or case.policy.accept_eula:
+    if one.offer.eula_accepted is True or case.policy.accept_eula:
         return False
-    return one.unwanted(
-        "licence_terms", "Its licence terms are not accepted on the host, and installing would accept them."
-    )
+    what = "are not accepted on the host" if one.offer.eula_accepted is False else "may not be accepted on the host"
+    return one.unwanted("licence_terms", f"Its licence terms {what}, and installing would accept them.")
 
 
 def _untold(case: Case, one: Ruling) -> bool:
@@ -121,13 +137,33 @@ def _untold(case: Case, one: Ruling) -> bool:
 
 
 def _off_track(case: Case, one: Ruling) -> bool:
-    if one.row is None or one.row.keeps_track or not (case.protected or case.returning):
+    if one.row is None or one.row.keeps_track or not case.may_have_track:
         return False
     what = f"{one.row.kb} of {one.row.date} is a cumulative update outside the baseline"
     if one.emergency:
         one.why.append(f"{what}: it ends the hotpatch track until the next baseline.")
         return False
+    if not (case.protected or case.returning):
+        return one.settle("put_off", "track_unknown", f"{what}, and {TRACK_UNKNOWN}")
     return one.settle("refuse", "off_track", f"{what}: it would throw the host off its track until the next baseline.")
+
+
+def _unplaced(case: Case, one: Ruling) -> bool:
+    """What nobody can place may end the track: it goes in by no way but an emergency."""
+    if not case.may_have_track or one.place.name in (placing.LISTED, placing.BESIDE):
+        return False
+    if one.place.name == placing.LIVE:
+        one.why.append(
+            f"The release table does not know it. It needs no restart here, says {one.place.by}, and a cumulative update "
+            "needs one: it is taken for a hotpatch. Whether it is one the build tells afterwards."
+        )
+        return False
+    what = "The release table does not know it, and neither its categories nor its files say that it is none of Windows' own"
+    if one.emergency:
+        one.why.append(f"{what}: it may end the hotpatch track until the next baseline.")
+        return False
+    lose = "it may throw the host off its hotpatch track." if case.protected or case.returning else TRACK_UNKNOWN
+    return one.settle("put_off", "unplaced", f"{what}: {lose} {PLACE_IT}")
 
 
 def _limited(case: Case, one: Ruling) -> bool:
@@ -145,10 +181,10 @@ def _blackout(case: Case, one: Ruling) -> bool:
     return one.settle("blocked", "blackout", f"Blackout until {in_words(blackout.end)}.", blackout.end)
 
 
-def _agent_busy(case: Case, one: Ruling) -> bool:
-    if case.signals.flag("agent_busy") is not True:
-        return False
-    return one.settle("blocked", "agent_busy", "The update agent is installing something: ask again when it has ended.")
+def _leave_alone(case: Case, one: Ruling) -> bool:
+    """Whatever says that the host must not be touched now, also that the host does not say whether it may be."""
+    waits = untouchable.reasons_to_wait(case.signals, "install")
+    return bool(waits) and one.settle("blocked", waits[0].code, untouchable.in_words(waits))
 
 
 def _restart_first(case: Case, one: Ruling) -> bool:
@@ -217,9 +253,10 @@ RULES: tuple[Callable[[Case, Ruling], bool], ...] = (
     _licence,
     _untold,
     _off_track,
+    _unplaced,
     _limited,
     _blackout,
-    _agent_busy,
+    _leave_alone,
     _restart_first,
     _disk,
     _no_restart,
@@ -265,7 +302,7 @@ def _restart(case: Case, rulings: Collection[Ruling]) -> Restart:
     open_now = case.window
     reached = restart.window is None or (open_now is not None and open_now.end >= restart.window.end)
     good_time = windows.always or (open_now is not None and reached)
-    calm = windows.blackout(case.now) is None and case.signals.flag("agent_busy") is not True
+    calm = windows.blackout(case.now) is None and not untouchable.reasons_to_wait(case.signals, "restart")
     ready = pending or any(one.code == "waits_for_restart" for one in waiting)
     restart.now = restart.due and ready and case.consent.at(case.now) is True and good_time and calm
     restart.why = _why_restart(case, restart, pending)
@@ -284,8 +321,9 @@ def _target(case: Case, by: datetime) -> Window | None:
 def _why_restart(case: Case, restart: Restart, pending: bool) -> str:
     names = ", ".join(one.offer.label for one in restart.forced_by)
     if pending:
-        details = " ".join(reason["detail"] for reason in case.host["pending"]["reasons"])
-        what = f"A restart is pending. {details}"
+        reasons = case.host["pending"]["reasons"]
+        details = [reason["detail"] for reason in reasons if reason["source"] != pending_reboot.AT_WORK]
+        what = " ".join(("A restart is pending.", *details))
     else:
         by = restart.by or case.now
         what = f"{names} must be in effect by {in_words(by)}."
@@ -298,7 +336,8 @@ def _why_restart(case: Case, restart: Restart, pending: bool) -> str:
             if window
             else " No window lies ahead within a year."
         )
-    return f"{what} {_consent_over(case, restart)}".rstrip()
+    waits = untouchable.in_words(untouchable.reasons_to_wait(case.signals, "restart"))
+    return " ".join(filter(None, (what, _consent_over(case, restart), f"Not now: {waits}" if waits else "")))
 
 
 def _consent_over(case: Case, restart: Restart) -> str:
@@ -318,14 +357,10 @@ def _ruling(case: Case, offer: Offer) -> Ruling:
     return one
 
 
-def _agree(case: Case, rulings: Collection[Ruling], restart: Restart) -> None:
-    """With consent in the right window everything that waited is installed for the one restart.
-
-    What nobody can place on the track is taken along only when its own limit forces it: it may end the track.
-    """
+def _agree(rulings: Collection[Ruling]) -> None:
+    """With consent in the right window everything that waited is installed for the one restart."""
     for one in rulings:
-        risky = case.protected and one.row is None and one.restart.name != "possible" and one not in restart.forced_by
-        if one.code == "waits_for_restart" and not risky:
+        if one.code == "waits_for_restart":
             words = "The restart is agreed and its window is open: it is installed now."
             one.settle("install", "agreed_restart", words)
 
@@ -362,8 +397,11 @@ def _missing(case: Case, rulings: Collection[Ruling]) -> list[dict[str, str]]:
     if codes:
         why = f"the search ended with warnings ({', '.join(codes)})"
         lack("a complete list of what is offered", why, "Look at the sources of updates of this host, then ask again.")
-    if isinstance(case.signals.flag("agent_busy"), Unknown):
-        lack("whether the update agent is installing something", case.signals.cause("agent_busy"), BECOME)
+    elif not isinstance(case.offered, Unknown) and warnings != []:
+        lack("whether the search was complete", case.signals.cause("search_warnings"), "Ask again.")
+    for mark in untouchable.MARKS:
+        if isinstance(case.signals.flag(mark.probe), Unknown):
+            lack(mark.asks, case.signals.cause(mark.probe), BECOME)
     for one in rulings:
         if one.wanted and one.offer.unanswered is not None:
             lack(
@@ -374,6 +412,23 @@ def _missing(case: Case, rulings: Collection[Ruling]) -> list[dict[str, str]]:
                 ),
             )
     return missing
+
+
+def _complete(case: Case) -> bool:
+    """Whether what is offered can be taken for all there is.
+
+    Not where an offer could not be read. A search with warnings may have missed something: it has where it does not list a
+    release that the table says the host lacks, and it tells nothing where it lists nothing and the table cannot say either.
+    """
+    if isinstance(case.offered, Unknown) or case.offered.malformed:
+        return False
+    if case.signals.value("search_warnings") == []:
+        return True
+    lacks = any(reason["code"] in LACKS for reason in case.host["reasons"])
+    build = case.host["build"]
+    rows = [offers.row_of(offer, case.rows) for offer in case.offered.known]
+    seen = any(row is not None and build and revision(row.build) > revision(build) for row in rows)
+    return seen if lacks else bool(rows) or case.host["state"] == "on_track"
 
 
 def _decision(rulings: Collection[Ruling], restart: Restart) -> str:
@@ -402,8 +457,12 @@ def _summary(rulings: Collection[Ruling], restart: Restart) -> str:
         parts.append("Restart now.")
     if names("refuse"):
         parts.append(f"Refuse {names('refuse')}.")
-    if names("put_off"):
-        parts.append(f"Put off {names('put_off')}.")
+    unplaced = ", ".join(one.offer.label for one in rulings if one.code in UNPLACED)
+    waiting = ", ".join(one.offer.label for one in rulings if one.decision == "put_off" and one.code not in UNPLACED)
+    if waiting:
+        parts.append(f"Put off {waiting}.")
+    if unplaced:
+        parts.append(f"Put off {unplaced}: nobody knows what that does to the hotpatch track.")
     if names("blocked"):
         parts.append(f"Blocked: {names('blocked')}.")
     if restart.due and not restart.now and restart.why:
@@ -440,7 +499,10 @@ def _window(window: Window | None) -> dict[str, Any] | None:
 
 
 def stale_when(host: Mapping[str, Any], read: offers.Offers | Unknown) -> dict[str, Any]:
-    """What a decision rests on; when any of it has changed, the decision is stale. `offers` is None when nobody knows."""
+    """What a decision rests on; when any of it has changed, the decision is stale. `offers` is None when nobody knows.
+
+    Whether the host may be touched is none of it: that is asked anew before each step.
+    """
     pending = host["pending"]["reasons"]
     return {
         "build": host["build"],
@@ -478,7 +540,7 @@ def decide(
     rulings = [] if isinstance(read, Unknown) else [_ruling(case, offer) for offer in read.known]
     restart = _restart(case, rulings)
     if restart.now:
-        _agree(case, rulings, restart)
+        _agree(rulings)
     if isinstance(read, Unknown):
         decision = "restart_due" if restart.due else "unknown"
         what = offers.cause(case.signals) if host["reached"] else (host["problem"] or {}).get("message", "no answer")
@@ -486,8 +548,10 @@ def decide(
     else:
         decision = _decision(rulings, restart)
         summary = _summary(rulings, restart)
-        if read.malformed and decision == "nothing":
-            decision = "unknown"
+    complete = _complete(case)
+    if decision == "nothing" and not complete:
+        decision, summary = "unknown", "What the host is offered is not known in full: see what is missing."
+        if not isinstance(read, Unknown) and read.malformed:
             summary = f"{read.malformed} offers could not be read: whether there is anything to do is not known."
     following = policy.windows.following(now)
     return {
@@ -516,6 +580,7 @@ def decide(
         "pending": host["pending"],
         "restart_required": host["restart_required"],
         "missing": _missing(case, rulings),
+        "offers_complete": complete,
         "window": {"current": _window(case.window), "following": _window(following)},
         "stale_when": stale_when(host, read),
     }

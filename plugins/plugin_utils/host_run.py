@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from ansible_collections.rebootless.patching.plugins.plugin_utils import door
+from ansible_collections.rebootless.patching.plugins.plugin_utils.decide import UNPLACED
 from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import moment
 
 # An installation that has come to its end, good or bad: only then may a host restart.
@@ -33,6 +34,7 @@ NAMED = 10
 WORDS = 2000
 AGREED = "It is agreed to: run again in its window, when nothing keeps the host from it."
 UNTRIED = "Whether the updates go in and the host comes back well, only the run itself tells."
+INCOMPLETE = "What the host is offered is not known in full, so an update may be missing unseen: the decision says what is missing."
 SAY_SOMETHING = "Agree to the restart (consent: true) for its window, or say false to have it reported only."
 
 
@@ -71,6 +73,9 @@ def restart_agreed(
     if expires and (not isinstance(until, datetime) or now + timedelta(seconds=lead) >= until):
         return Restart(False, f"The consent holds only until {expires}, so the host is not restarted.")
     after = ((install or {}).get("proof") or {}).get("after")
+    alone = (after or {}).get("leave_alone") or []
+    if alone:
+        return Restart(False, f"The host is not restarted. {' '.join(alone)}")
     waiting = after["restart_required"] if after else decision["restart_required"]
     if waiting != "yes":
         return Restart(False, "Nothing waits for a restart.")
@@ -153,7 +158,7 @@ def result(
 
     `failed` is what the run's exit status tells; `heard` is what else is to be told, whatever the outcome.
     """
-    words = [*((install or {}).get("words") or []), *heard]
+    words = [*((install or {}).get("words") or []), *heard, *_unplaced(decision)]
     outcome, failed, said = _outcome(decision, install, verify, restart, failure)
     if said and said not in words:
         words.append(said)
@@ -169,6 +174,15 @@ def result(
         "next_step": _next_step(outcome, failed, decision),
         "failed": failed,
     }
+
+
+def _unplaced(decision: Mapping[str, Any] | None) -> list[str]:
+    """The updates that are put off because nobody knows what they do to the track, each with the reason."""
+    return [
+        f"{one['kb'] or one['title']} is put off. {one['why'][-1]}"
+        for one in (decision or {}).get("offers") or ()
+        if one.get("code") in UNPLACED
+    ]
 
 
 def _next_step(outcome: str, failed: bool, decision: Mapping[str, Any] | None) -> str | None:
@@ -221,6 +235,8 @@ def _outcome(
         return "restart_due", decision["restart"]["consent"] is None, f"{_consent_words(decision)} {stuck}".rstrip()
     if decision["decision"] == "blocked":
         return "blocked", False, f"{decision['summary']} {_kept_back(decision['offers'])}".rstrip()
+    if decision.get("offers_complete") is False:
+        return "unknown", True, INCOMPLETE
     if done == "installed":
         return "installed", False, ""
     return ("wait_for_window" if decision["put_off"] else "nothing_to_do"), False, ""

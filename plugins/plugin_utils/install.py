@@ -8,13 +8,15 @@ Nothing is called failed by guess: what the host did not say is `unknown`, what 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils import offers
+from ansible_collections.rebootless.patching.plugins.plugin_utils import offers, untouchable
+from ansible_collections.rebootless.patching.plugins.plugin_utils.decide import UNPLACED
 from ansible_collections.rebootless.patching.plugins.plugin_utils.offers import Offer
 from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import Signals, Unknown, moment, shown
+from ansible_collections.rebootless.patching.plugins.plugin_utils.untouchable import Wait
 
 OUTCOMES = (
     "nothing_to_do",
@@ -39,14 +41,15 @@ def stale(
     now: datetime,
     wanted: Collection[str] | None = None,
     *,
+    waits: Iterable[Wait] = (),
     download_only: bool = False,
 ) -> list[str]:
     """What has changed since the decision, in sentences; empty when it still holds.
 
-    `current` is what a decision made now would rest on (`stale_when`). Of the offers only those count that are to be
-    installed, or the `wanted`. A download needs no window.
+    `current` is what a decision made now would rest on (`stale_when`), `waits` why the host must not be touched now. Of
+    the offers only those count that are to be installed, or the `wanted`. A download needs no window.
     """
-    words = []
+    words = [wait.words for wait in waits]
     before = decision["stale_when"]
     for key, name in (("build", "The build"), ("last_boot", "The last boot")):
         if before[key] != current[key]:
@@ -80,7 +83,10 @@ def _both_ways(one: Collection[str], other: Collection[str]) -> tuple[tuple[Coll
 
 
 def snapshot(signals: Signals, current: Mapping[str, Any], restart_required: str) -> dict[str, Any]:
-    """`{boot, build, kbs, pending, restart_required}` of a host at one moment; null where it did not tell."""
+    """`{boot, build, kbs, pending, restart_required, leave_alone}` of a host at one moment; null where it did not tell.
+
+    `leave_alone` is why it must not be restarted at that moment, in sentences.
+    """
     kbs = signals.kbs()
     return {
         "boot": current["last_boot"],
@@ -88,6 +94,7 @@ def snapshot(signals: Signals, current: Mapping[str, Any], restart_required: str
         "kbs": None if isinstance(kbs, Unknown) else sorted(kbs),
         "pending": list(current["pending"]),
         "restart_required": restart_required,
+        "leave_alone": [wait.words for wait in untouchable.reasons_to_wait(signals, "restart")],
     }
 
 
@@ -174,8 +181,9 @@ def _asked(offer: Offer, report: Report, after: After) -> tuple[str, str | None,
 
 
 def waiting(decision: Mapping[str, Any]) -> list[str]:
-    """The ids that can be downloaded ahead: what is to be installed, now or later."""
-    return [*decision["install"], *decision["put_off"]]
+    """The ids that can be downloaded ahead: what is to be installed, now or later; not what nobody can place."""
+    unplaced = {one["id"] for one in decision.get("offers") or () if one.get("code") in UNPLACED}
+    return [*decision["install"], *(one for one in decision["put_off"] if one not in unplaced)]
 
 
 def download_of(offer: Offer, report: Report) -> dict[str, Any]:
@@ -263,12 +271,27 @@ def restart_wanted_by(before: Signals, after: Signals, pending: bool | None) -> 
     return new or None
 
 
-def track_kept(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool | None:
-    """Whether a host that was on the hotpatch track still is; None when it was not, or when nobody knows."""
+def effects(decision: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> list[bool | None]:
+    """What the decision knew of the effect on the track of each update that is in, or may be."""
+    gone_in = {one["id"] for one in results if one["result"] in ("installed", "still_installing", "unknown")}
+    return [one.get("keeps_track") for one in decision["offers"] if one["id"] in gone_in]
+
+
+def track_kept(
+    before: Mapping[str, Any], after: Mapping[str, Any], effects: Collection[bool | None] = ()
+) -> bool | None:
+    """Whether a host that was on the hotpatch track still is; None when it was not, or when nobody knows.
+
+    `effects` is what the decision knew of each update that was installed, or may have been (`keeps_track`). Of one whose
+    effect nobody knew only the build tells, once it has changed to one of the release table and no restart is pending.
+    """
     if before["track"] != "hotpatch" or before["state"] not in ("on_track", "restart_pending"):
         return None
     if after["state"] == "unknown" or after["track"] == "unknown":
         return None
+    if after["track"] == "hotpatch" and None in effects:
+        shown_by_build = after["state"] == "on_track" and after["build"] != before["build"]
+        return True if shown_by_build else None
     return bool(after["track"] == "hotpatch")
 
 

@@ -76,6 +76,8 @@ class Offer:
     unanswered: str | None
     # Ids of the updates that it takes the place of.
     supersedes: frozenset[str] = frozenset()
+    # The names of the files that it brings, in small letters; empty when the host does not tell.
+    files: frozenset[str] = frozenset()
 
     @property
     def kb(self) -> str | None:
@@ -123,6 +125,12 @@ def _ids(value: object) -> frozenset[str]:
     return frozenset(each.lower() for each in (value if isinstance(value, list) else ()) if isinstance(text(each), str))
 
 
+def _files(value: object) -> frozenset[str]:
+    """The names of files; empty where one cannot be read, because it is what all of them are that counts."""
+    names = [text(name) for name in value] if isinstance(value, list) else []
+    return frozenset() if UNKNOWN in names else frozenset(str(name).lower() for name in names)
+
+
 def _one(raw: object) -> Offer | None:
     """An offer; None when it cannot be told from others, or by the KBs that a policy names."""
     if not isinstance(raw, Mapping):
@@ -158,6 +166,7 @@ def _one(raw: object) -> Offer | None:
         requires_restart=answer,
         unanswered=unanswered,
         supersedes=_ids(raw.get("supersedes")),
+        files=_files(raw.get("files")),
     )
 
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils import calendar, offers
+from ansible_collections.rebootless.patching.plugins.plugin_utils import calendar, offers, placing
 from ansible_collections.rebootless.patching.plugins.plugin_utils.consent import Consent
 from ansible_collections.rebootless.patching.plugins.plugin_utils.offers import Offer, Offers, RestartClass
+from ansible_collections.rebootless.patching.plugins.plugin_utils.placing import Place
 from ansible_collections.rebootless.patching.plugins.plugin_utils.policy import Policy
 from ansible_collections.rebootless.patching.plugins.plugin_utils.releases import BASELINES, Release, ReleaseTable
 from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import Signals, Unknown
@@ -42,9 +43,14 @@ class Ruling:
     since: datetime | None = None
 
     @property
+    def place(self) -> Place:
+        """Where it lies beside or on the hotpatch track."""
+        return placing.place(self.offer, self.row)
+
+    @property
     def keeps_track(self) -> bool | None:
         """Whether a host stays on the hotpatch track with it; None when nobody knows."""
-        return self.row.keeps_track if self.row else None
+        return self.row.keeps_track if self.row else self.place.keeps_track
 
     def settle(self, decision: str, code: str, words: str, until: datetime | None = None) -> bool:
         """Decide; the sentence stands last."""
@@ -94,6 +100,15 @@ class Case:
         """Whether the host has a hotpatch track to lose: known to be on it."""
         on_track = self.host["state"] in ("on_track", "restart_pending")
         return on_track and self.host["track"] == "hotpatch"
+
+    @property
+    def may_have_track(self) -> bool:
+        """Whether the host has a hotpatch track to lose or to come back to, or nobody knows.
+
+        Not known is it also where a product that can have one, or the product itself, could not be read.
+        """
+        unread = self.host["product"] or not self.host["build"] or not self.host["edition"]
+        return self.protected or self.returning or bool(self.host["state"] == "unknown" and unread)
 
     @property
     def returning(self) -> bool:

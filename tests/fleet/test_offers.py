@@ -56,6 +56,8 @@ UNREAD = {
     "Title": ["title"],
     "KBArticleIDs": ["kbs"],
     "SupersededUpdateIDs": ["supersedes"],
+    "DownloadContents": ["files"],
+    "BundledUpdates": ["files"],
     "Categories": ["categories"],
     "MsrcSeverity": ["severity"],
     "MaxDownloadSize": ["size"],
@@ -226,6 +228,12 @@ def test_german_words_in_the_library_change_nothing_but_the_title(library: dict[
     assert tool["categories"] == [categories.KNOWN["Update Rollups"]]
 
 
+def test_files_are_named_and_a_list_that_is_cut_says_so(library: dict[str, Result]) -> None:
+    _hotpatch, _defender, dotnet, driver = library["s25-offers-hotpatch"]["auto"]["signals"]["agent_offers"]["value"]
+    assert dotnet["files"] == ["windows11.0-kb5121455-x64-ndp481_8e2f730bc747.cab"]
+    assert driver["files"] == [*(f"part{number}.cab" for number in range(1, 20)), "*"]
+
+
 def test_what_a_full_offer_of_the_library_looks_like(library: dict[str, Result]) -> None:
     hotpatch, _defender, _dotnet, driver = library["s25-offers-hotpatch"]["auto"]["signals"]["agent_offers"]["value"]
     assert hotpatch == {
@@ -234,8 +242,9 @@ def test_what_a_full_offer_of_the_library_looks_like(library: dict[str, Result])
         "title": "2026-08 Hotpatch for Microsoft server operating system version 24H2 for x64-based Systems (KB5120228) "
         "(26100.33222)",
         "kbs": ["KB5120228"],
-        "categories": [categories.KNOWN["Security Updates"], "71718f13-7324-4b0f-8f9e-2ca9dc978e53"],
+        "categories": [categories.KNOWN["Security Updates"], "b256987d-4693-4c87-955d-dbb9341205eb"],
         "supersedes": [],
+        "files": [],
         "severity": "Critical",
         "size": 214748364,
         "released": "2026-08-11T17:00:00Z",
@@ -428,6 +437,8 @@ def test_defaults_of_an_offer() -> None:
         "Title": "t",
         "KBArticleIDs": ["123456"],
         "SupersededUpdateIDs": [],
+        "DownloadContents": [],
+        "BundledUpdates": [],
         "Categories": [],
         "MsrcSeverity": None,
         "MaxDownloadSize": 104857600,

@@ -28,6 +28,7 @@ ALL = (*WAITS, DEFENDER)
 ID = {offer["kb"]: offer["id"] for offer in SPRING["offers"]}
 BUILD = next(offer["build"] for offer in SPRING["offers"] if offer["kb"] == BASELINE)
 REBOOT_PENDING = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\RebootPending"
+IN_PROGRESS = REBOOT_PENDING.replace("RebootPending", "RebootInProgress")
 SIGNALS, WIN_UPDATES, DRAIN = "windows_signals_info", "win_updates", "windows_drain"
 FATAL = 0x80070643
 NOW, LATE = "2026-04-15T12:00:00Z", "2026-04-15T14:00:00Z"
@@ -96,6 +97,22 @@ def pending(**agent: Any) -> World:
         return {**made, "update_agent": {**made.get("update_agent", {}), **agent}}
     made["registry"][REBOOT_PENDING] = {}
     return made
+
+
+AT_WORK = {"registry": {IN_PROGRESS: {}}}
+BUSY = {"update_agent": {"busy": True}}
+
+
+def at_work() -> World:
+    """Windows is in the boot phase of servicing, and a restart is pending besides."""
+    made = pending()
+    made["registry"][IN_PROGRESS] = {}
+    return made
+
+
+def becomes(nth: int, **changes: Any) -> World:
+    """The fault of a host that is another from the `nth` time on that its signals are read."""
+    return {"kind": "becomes", "when": {"module": SIGNALS, "nth": nth}, "world": changes}
 
 
 def fault(kind: str, module: str | None = None, nth: int | None = None, seconds: float | None = None) -> World:
@@ -250,6 +267,23 @@ CASES: dict[str, Case] = {
         says="0x80240034",
         log=(),
     ),
+    # Its signals are read to decide, before the download, the drain, the second decision, the installation, after it, before the restart.
+    "at-work": Case("blocked", False, asked=(), world=at_work(), says="boot phase of servicing", log=()),
+    "busy-before-download": Case("failed", True, asked=(), says="is installing something", fault=becomes(2, **BUSY)),
+    "at-work-before-drain": Case(
+        "blocked", True, asked=("downloaded",), says="boot phase of servicing", log=(), fault=becomes(3, **AT_WORK)
+    ),
+    "at-work-before-installation": Case(
+        "stale", True, asked=("downloaded",), says="boot phase of servicing", fault=becomes(5, **AT_WORK)
+    ),
+    "at-work-before-restart": Case(
+        "restart_due",
+        False,
+        WAITS,
+        says="The host is not restarted. Windows is in the boot phase",
+        asked=ONCE,
+        fault=becomes(7, **AT_WORK),
+    ),
     "drain-refused": Case(
         "blocked",
         True,
@@ -341,19 +375,24 @@ CASES: dict[str, Case] = {
     "lost-at-preflight": lost("blocked", "refused", "windows_preflight_info", asked=()),
     "lost-at-download": lost("failed", "refused", WIN_UPDATES),
     "lost-at-drain": lost("failed", "refused", DRAIN, asked=("downloaded",)),
-    "lost-at-decision": lost("not_reached", "unauthorized", SIGNALS, 3, asked=("downloaded",)),
+    "lost-at-decision": lost("not_reached", "unauthorized", SIGNALS, 4, asked=("downloaded",)),
     "lost-at-installation": lost("unknown", "refused", WIN_UPDATES, 4, installed=WAITS, asked=ONCE),
     "lost-before-restart": lost(
-        "failed", "refused", "win_ping", installed=WAITS, done=(None,), hooks={"before_restart": ["lose.yml"]}
+        "failed",
+        "refused",
+        "win_ping",
+        installed=WAITS,
+        says="could not be asked",
+        hooks={"before_restart": ["lose.yml"]},
     ),
     # Lost after all is installed, for which executed PowerShell takes longer on a busy machine than the others have.
     "lost-at-restart": lost(
         "failed", "refused", "boot_time", installed=WAITS, done=(None,), variables={"baseline_deadline": 120}
     ),
-    "lost-after-restart": lost("failed", "refused", SIGNALS, 6, installed=WAITS, restarts=1, done=(None,)),
+    "lost-after-restart": lost("failed", "refused", SIGNALS, 8, installed=WAITS, restarts=1, done=(None,)),
     "lost-at-verify": lost("unknown", "refused", "win_service_info", 3, installed=WAITS, restarts=1),
     "lost-at-undrain": lost("failed", "refused", DRAIN, 4, installed=WAITS, restarts=1),
-    "cut-after-restart": well(fault=fault("cut", SIGNALS, 6)),
+    "cut-after-restart": well(fault=fault("cut", SIGNALS, 8)),
 }
 # Each has a like among the others; `make long` plays them too.
 SELDOM = (

@@ -14,6 +14,7 @@ FIRST_BUILD = 26100
 RESTART_ANSWERS = ("auto", "always", "never")
 SESSION, COLLECTION = "Microsoft.Update.Session", "Microsoft.Update.UpdateColl"
 SIZE = 100 * 2**20
+MOST_FILES = 20
 # RebootBehavior of IInstallationBehavior; of "unknown" it cannot be read.
 REBOOT_BEHAVIOUR = {"none": 0, "always": 1, "possible": 2, "unknown": 2}
 DYNAMIC: dict[str, bool | int] = {
@@ -55,6 +56,12 @@ def _filled(offer: Mapping[str, Any], clock: str) -> dict[str, Any]:
             for category in map(categories.resolve, offer.get("categories", ()))
         ],
         "SupersededUpdateIDs": list(offer.get("supersedes", ())),
+        # What is offered is a bundle: the files are those of its parts.
+        "DownloadContents": [],
+        "BundledUpdates": [
+            {"DownloadContents": [{"DownloadUrl": f"http://download.windowsupdate.com/c/software/secu/{name}"}]}
+            for name in offer.get("files", ())
+        ],
         "MsrcSeverity": offer.get("severity"),
         "MaxDownloadSize": offer.get("size", SIZE),
         "LastDeploymentChangeTime": offer.get("released", clock),
@@ -224,6 +231,12 @@ def _behaviour(member: str) -> tuple[tuple[str, ...], Callable[[Mapping[str, Any
     return ("InstallationBehavior", member), lambda update: update["InstallationBehavior"][member]
 
 
+def _file_names(update: Mapping[str, Any]) -> list[str]:
+    parts = [update, *update["BundledUpdates"]]
+    found = [content["DownloadUrl"].split("/")[-1].lower() for part in parts for content in part["DownloadContents"]]
+    return found if len(found) < MOST_FILES else [*found[: MOST_FILES - 1], "*"]
+
+
 # What the module reads: the COM members that must be readable, and how the value is made of them.
 PROPERTIES: dict[str, tuple[tuple[str, ...], Callable[[Mapping[str, Any]], Any]]] = {
     "id": (("Identity",), lambda update: update["Identity"]["UpdateID"].lower()),
@@ -232,6 +245,7 @@ PROPERTIES: dict[str, tuple[tuple[str, ...], Callable[[Mapping[str, Any]], Any]]
     "kbs": (("KBArticleIDs",), lambda update: [f"KB{number}" for number in update["KBArticleIDs"]]),
     "categories": (("Categories",), lambda update: [each["CategoryID"].lower() for each in update["Categories"]]),
     "supersedes": (("SupersededUpdateIDs",), lambda update: [each.lower() for each in update["SupersededUpdateIDs"]]),
+    "files": (("DownloadContents", "BundledUpdates"), _file_names),
     "severity": _flag("MsrcSeverity"),
     "size": _flag("MaxDownloadSize"),
     "released": (("LastDeploymentChangeTime",), lambda update: utc_text(update["LastDeploymentChangeTime"])),

@@ -387,6 +387,7 @@ class _Companions:
             "id": _id(self.product, kb),
             "title": f"{self.month} Cumulative Update for {name} ({kb})",
             "kb": kb,
+            "files": [f"windows10.0-{kb.lower()}-x64-ndp48_{_id(self.product, kb).replace('-', '')}.cab"],
             "categories": ["Security Updates"],
             "supersedes": [_id(self.product, _kb(COMPANION, self.product, day)) for day in earlier],
             "severity": "Important",

@@ -240,6 +240,10 @@ namespace FakeWindows
 
         public Items SupersededUpdateIDs => Items.Of(Read("SupersededUpdateIDs"), id => id.GetString());
 
+        public Items DownloadContents => Items.Of(Read("DownloadContents"), content => new DownloadContent(content));
+
+        public Items BundledUpdates => Items.Of(Read("BundledUpdates"), part => new BundledUpdate(part));
+
         public string MsrcSeverity => Read("MsrcSeverity").GetString();
 
         public decimal MaxDownloadSize => Read("MaxDownloadSize").GetDecimal();
@@ -315,6 +319,24 @@ namespace FakeWindows
         public string UpdateID => World.Member(data, "UpdateID").GetString();
 
         public int RevisionNumber => World.Member(data, "RevisionNumber").GetInt32();
+    }
+
+    public sealed class DownloadContent
+    {
+        private readonly JsonElement data;
+
+        internal DownloadContent(JsonElement data) => this.data = data;
+
+        public string DownloadUrl => World.Member(data, "DownloadUrl").GetString();
+    }
+
+    public sealed class BundledUpdate
+    {
+        private readonly JsonElement data;
+
+        internal BundledUpdate(JsonElement data) => this.data = data;
+
+        public Items DownloadContents => Items.Of(World.Member(data, "DownloadContents"), content => new DownloadContent(content));
     }
 
     public sealed class Category

@@ -17,6 +17,7 @@ from realistic import TABLE, Raw, build, kbs, ok
 Decision = dict[str, Any]
 NEVER, ALWAYS, CAN_REQUEST = 0, 1, 2
 GB = 2**30
+SQL_SERVER = "aeefa997-63b8-4c01-b19c-c19e1081b4ce"
 SUNDAYS = {"start": "22:00", "duration": "4h", "weekdays": ["sunday"]}
 PLUS_12 = {"start": "22:00", "duration": "4h", "patch_tuesday_plus": 12, "name": "monthly"}
 
@@ -26,6 +27,11 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(f"{text if ':' in text else text + ' 12:00'}:00+00:00")
 
 
+def known(kb: str | None) -> bool:
+    """Whether an update is one of Windows; those of other products are numbered from KB9800000 here, or have no KB."""
+    return kb is not None and not kb.startswith("KB98")
+
+
 def offer(kb: str | None = None, **changes: object) -> Raw:
     """A raw offer of a security update that may ask for a restart."""
     raw = {
@@ -33,7 +39,7 @@ def offer(kb: str | None = None, **changes: object) -> Raw:
         "revision": 200,
         "title": f"Update ({kb})" if kb else "Contoso - Net - 1.2",
         "kbs": [kb] if kb else [],
-        "categories": [CATEGORIES["security"]],
+        "categories": [CATEGORIES["security"], *([] if known(kb) else [SQL_SERVER])],
         "severity": "Critical",
         "size": 1000,
         "released": "2026-07-14T17:00:00Z",

@@ -100,7 +100,8 @@ def test_words_of_a_put_off_baseline() -> None:
 
 RULES: list[tuple[str, Raw, dict[str, object], str, str, str | None, str]] = [
     ("hidden", offer(AUGUST_KB, hidden=True), {}, "blocked", "hidden", None, "hidden this update on the host"),
-    ("hidden unknown", offer(AUGUST_KB, hidden=None), {}, "install", "no_restart", None, "the release table"),
+    # An update that somebody may have hidden on purpose is not installed on nobody's word.
+    ("hidden unknown", offer(AUGUST_KB, hidden=None), {}, "blocked", "hidden", None, "does not say that nobody"),
     ("held", HOT, {"hold": True}, "blocked", "held", None, "holds all installations: no reason given."),
     (
         "held until",
@@ -222,7 +223,15 @@ RULES: list[tuple[str, Raw, dict[str, object], str, str, str | None, str]] = [
         None,
         "installing would accept them",
     ),
-    ("licence not known", {**QUIET, "eula_accepted": None}, {}, "install", "no_restart", None, "static"),
+    (
+        "licence not known",
+        {**QUIET, "eula_accepted": None},
+        {},
+        "blocked",
+        "licence_terms",
+        None,
+        "may not be accepted",
+    ),
     (
         "licence taken",
         {**QUIET, "eula_accepted": False},

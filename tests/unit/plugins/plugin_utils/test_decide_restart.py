@@ -341,8 +341,8 @@ def test_restart_is_due_whatever_blocks_the_installation_now(now: str, changes: 
     assert made["restart"]["window"]["start"] == "2026-08-09T22:00:00Z"
 
 
-def test_unplaced_update_goes_along_only_when_its_own_limit_forces_it() -> None:
-    """What nobody can place on the track may end it: it is left out of another's restart."""
+def test_unplaced_update_goes_along_with_no_restart() -> None:
+    """What nobody can place on the track may end it: it is left out of another's restart, and its limit forces none."""
     stranger = offer("KB5199999", reboot_behaviour=ALWAYS, severity="Low")
     raw = host(AUGUST, stranger, cbs_reboot_pending=True)
     made = judge(raw, AUGUST_NOW, True)
@@ -352,7 +352,9 @@ def test_unplaced_update_goes_along_only_when_its_own_limit_forces_it() -> None:
     unread = host(AUGUST, {**stranger, "reboot_behaviour": None}, cbs_reboot_pending=True)
     assert judge(unread, at("2026-08-16 23:00"), True, windows=[SUNDAYS])["put_off"] == [stranger["id"]]
     maybe = host(AUGUST, {**stranger, "reboot_behaviour": CAN_REQUEST}, cbs_reboot_pending=True)
-    assert judge(maybe, at("2026-08-16 23:00"), True, windows=[SUNDAYS])["install"] == [stranger["id"]]
+    assert judge(maybe, at("2026-08-16 23:00"), True, windows=[SUNDAYS])["put_off"] == [stranger["id"]]
+    overdue = judge(host(AUGUST, stranger), at("2027-06-13 23:00"), True, windows=[SUNDAYS])
+    assert (overdue["restart"]["due"], overdue["install"]) == (False, [])
 
 
 def test_host_without_a_track_takes_the_unplaced_update_along() -> None:

@@ -206,18 +206,24 @@ def test_snapshot() -> None:
         "kbs": ["KB5099536", "KB5122871"],
         "pending": ["servicing:CBS"],
         "restart_required": "deferrable",
+        "leave_alone": [
+            "Not known is whether Windows is in the boot phase of servicing (not asked).",
+            "Not known is whether the update agent is installing something (not asked).",
+        ],
     }
 
 
 @pytest.mark.parametrize("hotfixes", [failed(), ok(None), ok([{"kb": None}]), ok([]), None])
 def test_snapshot_of_a_silent_host(hotfixes: object) -> None:
     state = current(build=None, last_boot=None, pending=[])
-    assert install.snapshot(Signals({"hotfixes": hotfixes}), state, "unknown") == {
+    quiet = {"cbs_reboot_in_progress": ok(False), "agent_busy": ok(False)}
+    assert install.snapshot(Signals({"hotfixes": hotfixes, **quiet}), state, "unknown") == {
         "boot": None,
         "build": None,
         "kbs": None,
         "pending": [],
         "restart_required": "unknown",
+        "leave_alone": [],
     }
 
 

@@ -270,7 +270,8 @@ def decided(now: datetime, **keys: Any) -> dict[str, Any]:
         "revision": 1,
         "title": "Update",
         "kbs": [],
-        "categories": [policy.CATEGORIES["security"]],
+        # Of SQL Server: an update of Windows that the release table does not know waits for no restart.
+        "categories": [policy.CATEGORIES["security"], "aeefa997-63b8-4c01-b19c-c19e1081b4ce"],
         "severity": "Important",
         "released": "2026-09-08T17:00:00Z",
         "browse_only": False,
