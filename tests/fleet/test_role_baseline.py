@@ -268,7 +268,9 @@ CASES: dict[str, Case] = {
         log=(),
     ),
     # Its signals are read to decide, before the download, the drain, the second decision, the installation, after it, before the restart.
-    "at-work": Case("blocked", False, asked=(), world=at_work(), says="boot phase of servicing", log=()),
+    "at-work": Case(
+        "restart_due", False, asked=(), world=at_work(), says="Not now: Windows is in the boot phase", log=()
+    ),
     "busy-before-download": Case("failed", True, asked=(), says="is installing something", fault=becomes(2, **BUSY)),
     "at-work-before-drain": Case(
         "blocked", True, asked=("downloaded",), says="boot phase of servicing", log=(), fault=becomes(3, **AT_WORK)

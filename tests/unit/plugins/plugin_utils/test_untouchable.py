@@ -92,6 +92,9 @@ def test_nothing_is_decided_for_a_host_that_must_not_be_touched(changes: Raw, ma
     bare = judge(host(AUGUST, **changes, **marks), AUGUST_NOW, True)
     assert bare["restart"]["now"] is False
     assert bare["restart"]["due"] is bool(marks)
+    # Nor is there nothing to do: what there is shows when that is over.
+    assert bare["decision"] == ("restart_due" if marks else "blocked")
+    assert host_run.result("host", bare)["outcome"] == ("restart_due" if marks else "blocked")
 
 
 def test_a_pending_restart_waits_while_windows_works_and_says_so() -> None:
