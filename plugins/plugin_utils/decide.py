@@ -552,10 +552,6 @@ def decide(
     alone = untouchable.in_words(untouchable.reasons_to_wait(given, "install"))
     if decision == "nothing" and not complete:
         decision, summary = "unknown", "What the host is offered is not known in full: see what is missing."
-    complete = _complete(case)
-    alone = untouchable.in_words(untouchable.reasons_to_wait(given, "install"))
-    if decision == "nothing" and not complete:
-        decision, summary = "unknown", "What the host is offered is not known in full: see what is missing."
         if not isinstance(read, Unknown) and read.malformed:
             summary = f"{read.malformed} offers could not be read: whether there is anything to do is not known."
     elif decision == "nothing" and alone:

@@ -12,7 +12,6 @@ from ansible_collections.rebootless.patching.plugins.plugin_utils import bitlock
 from ansible_collections.rebootless.patching.plugins.plugin_utils.known_issues import Found, KnownIssues, look
 from ansible_collections.rebootless.patching.plugins.plugin_utils.policy_error import mapping, wrong
 from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import (
-    UNKNOWN,
     Signals,
     Unknown,
     shown,
