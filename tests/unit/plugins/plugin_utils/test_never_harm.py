@@ -220,4 +220,4 @@ def test_generated_runs_come_to_each_step() -> None:
         seen = status.host_status("host", run.later[4], None, TABLE, run.host.now)
         plan = rollback.plan("KB5120228", None, run.packages, Signals(run.later[4]), seen, TABLE, run.host.now)
         came["removal"] += plan["verdict"] in rollback.TO_DO
-    assert min(came.values()) > 10, came
+    assert min(came.values()) >= 5, came
