@@ -263,8 +263,9 @@ def pending_restart(
     """`{pending, classes, reasons, unknown_sources, rests_on}` of a host's raw signals (None: nothing is known).
 
     `pending` is true when a reason of the chosen classes exists, None when it could be hidden behind a source of
-    these classes that has no answer or behind servicing that is at work, else false. `reasons` holds those of every class. `rests_on` names the probes
-    that a yes or a no stands on. Without `releases` nobody knows the build of an installed update.
+    these classes that has no answer or behind servicing that is at work, else false. `reasons` holds those of every
+    class. `rests_on` names the probes that a yes or a no stands on. Without `releases` nobody knows the build of an
+    installed update.
     """
     signals = Signals(raw)
     reasons: list[dict[str, Any]] = []

@@ -309,7 +309,7 @@ def test_powershell_and_python_give_the_same_signals(collector: Collector, name:
 def test_what_a_full_world_answers(collector: Collector) -> None:
     signals = collector(FULL)["signals"]
     value = {name: signals[name]["value"] for name in signals if signals[name]["ok"]}
-    assert len(value) == len(signals) == 45
+    assert len(value) == len(signals) == 46
     assert value["file_renames"] == {
         "total": 8,
         "pairs": [
