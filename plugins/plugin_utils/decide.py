@@ -194,10 +194,16 @@ def _restart_first(case: Case, one: Ruling) -> bool:
     return one.settle("blocked", "restart_pending", f"Nothing installs before a restart. {blocking[0]['detail']}")
 
 
-def _disk(case: Case, one: Ruling) -> bool:
-    disk = case.signals.table("system_disk")
+def _free(signals: Signals) -> int | None:
+    """Free bytes on the system disk; None when nobody knows."""
+    disk = signals.table("system_disk")
     free = disk.get("free_bytes") if isinstance(disk, Mapping) else None
-    if not isinstance(free, int) or isinstance(free, bool) or free >= case.policy.min_free_disk:
+    return None if isinstance(free, bool) or not isinstance(free, int) else free
+
+
+def _disk(case: Case, one: Ruling) -> bool:
+    free = _free(case.signals)
+    if free is None or free >= case.policy.min_free_disk:
         return False
     words = (
         f"{free / 2**30:.1f} GB free on the system disk, the policy wants {case.policy.min_free_disk / 2**30:.1f} GB."
@@ -586,5 +592,6 @@ def decide(
         "missing": _missing(case, rulings),
         "offers_complete": complete,
         "window": {"current": _window(case.window), "following": _window(following)},
+        "free_disk": _free(given),
         "stale_when": stale_when(host, read),
     }

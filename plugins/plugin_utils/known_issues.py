@@ -84,12 +84,12 @@ def shipped() -> Any:
 def look(issue: Issue, signals: Signals, restarts: int) -> Found:
     """Hold an issue against what a host says."""
     facts = {name: CONDITIONS[name](signals, restarts) for name in issue.conditions}
-    for met, applies in ((False, False), (None, None), (True, True)):
+    for met in (False, None):
         deciding = tuple(name for name, fact in facts.items() if fact.met is met)
-        if deciding and met is not True:
+        if deciding:
             # One that is not met is enough.
             deciding = deciding[:1] if met is False else deciding
-            return Found(issue, applies, deciding, _probes(facts[name].facts for name in deciding))
+            return Found(issue, met, deciding, _probes(facts[name].facts for name in deciding))
     return Found(issue, True, issue.conditions, _probes(fact.facts for fact in facts.values()))
 
 

@@ -286,7 +286,10 @@ def _disk(decision: Mapping[str, Any]) -> tuple[bool | None, str]:
         return False, f"{blocked[0]['why'][-1]} The restart would bring nothing."
     if (decision.get("stale_when") or {}).get("offers") is None:
         return None, "Whether the disk has room for the updates is not known: nobody knows what is offered."
-    return True, "The decision blocks no update for want of free disk."
+    free = decision.get("free_disk")
+    if not isinstance(free, int) or isinstance(free, bool):
+        return None, "Whether the disk has room for the updates is not known: its free space was not read."
+    return True, f"The decision blocks no update for want of free disk ({free / 2**30:.1f} GB free)."
 
 
 def _pending(decision: Mapping[str, Any]) -> tuple[bool | None, str]:

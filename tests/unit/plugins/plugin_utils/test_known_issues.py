@@ -56,7 +56,7 @@ def decision(*kbs: str, code: str = "allowed", pending: bool | None = False) -> 
         }
         for kb in kbs
     ]
-    return {"offers": offers, "pending": {"pending": pending}, "stale_when": {"offers": {}}}
+    return {"offers": offers, "pending": {"pending": pending}, "free_disk": 2**40, "stale_when": {"offers": {}}}
 
 
 def verdict(

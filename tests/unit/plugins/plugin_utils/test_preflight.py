@@ -52,7 +52,8 @@ def decision(*codes: str, pending: bool | None = False, known: bool = True) -> d
     """As much of a decision as is read."""
     # As from JSON: equal texts that are not one object.
     offers = [{"code": f" {code}".strip(), "why": ["One.", "Another.", f"Blocked by {code}."]} for code in codes]
-    return {"offers": offers, "pending": {"pending": pending}, "stale_when": {"offers": {} if known else None}}
+    rest = {"free_disk": 8 * 2**30, "stale_when": {"offers": {} if known else None}}
+    return {"offers": offers, "pending": {"pending": pending}, **rest}
 
 
 # Settings
@@ -275,7 +276,15 @@ def test_all_processes_that_were_looked_for_are_named() -> None:
 @pytest.mark.parametrize(
     ("given", "ok", "words"),
     [
-        (decision(), True, "The decision blocks no update for want of free disk."),
+        (decision(), True, "The decision blocks no update for want of free disk (8.0 GB free)."),
+        *(
+            (
+                {**decision(), "free_disk": free},
+                None,
+                "Whether the disk has room for the updates is not known: its free space was not read.",
+            )
+            for free in (None, True, "8 GB")
+        ),
         (decision("waits_for_restart", "disk", "disk"), False, "Blocked by disk. The restart would bring nothing."),
         (
             decision(known=False),
