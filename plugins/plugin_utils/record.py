@@ -18,7 +18,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils import host_rounds
+from ansible_collections.rebootless.patching.plugins.plugin_utils import disk, host_rounds, record_shapes
 
 SCHEMA = 1
 # Steps of the run itself belong to no host.
@@ -45,6 +45,19 @@ HOST_STEPS = (
     "slot_released",
 )
 STEPS = ("run_started", *HOST_STEPS, "run_finished")
+# What has been done must not be lost. Of what is about to be done nothing is done when it cannot be recorded.
+DONE_STEPS = (
+    "downloaded",
+    "drained",
+    "installed",
+    "removed",
+    "verified_after",
+    "restarted",
+    "undrained",
+    "host_finished",
+    "slot_released",
+    "run_finished",
+)
 RESTART_KEYS = ("consent", "consent_by", "reason", "before", "after", "build", "state")
 # What installations need to be told as one.
 INSTALL_KEYS = {"outcome", "updates", "words", "changed", "started_at", "seconds", "proof"}
@@ -52,6 +65,8 @@ LEFT_SUSPENDED = (
     "BITLOCKER MAY STILL BE SUSPENDED: this run was about to suspend it, and nothing tells that it is on again. "
     "Resume it: Resume-BitLocker -MountPoint $env:SystemDrive."
 )
+# Values of a wrong kind that are named of one line.
+MOST_NAMED = 3
 HIDDEN = "(not recorded)"
 # The word must end the key or a part of it: the service `TokenBroker` is no secret. The short ones must begin it too.
 _SECRET = re.compile(
@@ -76,10 +91,14 @@ class RecordError(ValueError):
     """A record that cannot be written or read; its text names the file and says why."""
 
 
+class DiskError(RecordError, disk.RefusedError):
+    """The system refused to read or write the record."""
+
+
 def entry(run: str, step: str, host: str | None, data: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """A line of the record as a mapping.
 
-    :raises RecordError: the run has no name, the step is unknown, or a step of a host names none
+    :raises RecordError: the run has no name, the step is unknown, a step of a host names none, or what it tells is of a wrong kind
     """
     if not run.strip():
         raise RecordError(f"run: {run!r} is no name of a run; give a text that no other run has.")
@@ -87,8 +106,11 @@ def entry(run: str, step: str, host: str | None, data: Mapping[str, Any], now: d
         raise RecordError(f"step: {step!r} is unknown; it is one of {', '.join(STEPS)}.")
     if step in HOST_STEPS and not host:
         raise RecordError(f"host: {host!r} is no host, and {step} is a step of one.")
+    held, wrong = record_shapes.held(step, data)
+    if wrong:
+        raise RecordError(f"data: of step {step} {'; '.join(wrong[:MOST_NAMED])}.")
     at = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return {"schema": SCHEMA, "run": run, "at": at, "host": host, "step": step, "data": dict(data)}
+    return {"schema": SCHEMA, "run": run, "at": at, "host": host, "step": step, "data": held}
 
 
 def plain(value: object, key: str = "") -> Any:
@@ -182,19 +204,23 @@ def _line(line: bytes) -> dict[str, Any] | str:
     if found.get("schema") != SCHEMA:
         return f"schema {json.dumps(found.get('schema'))} is unknown, it should be {SCHEMA}"
     wrong = [key for key, kinds in _KINDS.items() if key not in found or not isinstance(found[key], kinds)]
-    return f"{', '.join(wrong)} missing or of a wrong kind" if wrong else found
+    if wrong:
+        return f"{', '.join(wrong)} missing or of a wrong kind"
+    held, wrong = record_shapes.held(found["step"], found["data"])
+    return f"{found['step']}: {'; '.join(wrong[:MOST_NAMED])}" if wrong else found | {"data": held}
 
 
 @contextmanager
 def _errors(file: Path, done: str) -> Iterator[None]:
     """Say with the name of the file what the system refused.
 
-    :raises RecordError: in place of every OSError
+    :raises DiskError: in place of every OSError
     """
     try:
         yield
     except OSError as error:
-        raise RecordError(f"The run record {file} cannot be {done}: {error.strerror or error}.") from error
+        said = f"The run record {file} cannot be {done}: {error.strerror or error}."
+        raise DiskError(said).because(error) from error
 
 
 @contextmanager

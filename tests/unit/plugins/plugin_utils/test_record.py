@@ -648,7 +648,7 @@ def test_run_begins_with_its_first_start_and_ends_with_its_last_end() -> None:
 
 
 def test_hosts_of_a_run_that_are_no_list_are_left_out() -> None:
-    assert record.results([line("run_started", None, hosts="web1")], "r1") == []
+    assert record.results([{**line("run_started", None), "data": {"hosts": "web1"}}], "r1") == []
 
 
 @pytest.mark.parametrize("ask", [record.results, record.about, record.decisions])
