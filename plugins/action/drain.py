@@ -14,7 +14,13 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.urls import ConnectionError as UrlError
 from ansible.module_utils.urls import MissingModuleError, open_url
 from ansible_collections.rebootless.patching.plugins.action import health_info
-from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, drain, drain_memory, verify
+from ansible_collections.rebootless.patching.plugins.plugin_utils import (
+    collector,
+    drain,
+    drain_memory,
+    fleet_lease,
+    verify,
+)
 
 MODULE = "rebootless.patching.windows_drain"
 SPEC = {
@@ -22,12 +28,14 @@ SPEC = {
     "answer": {"type": "dict"},
     "earlier": {"type": "dict", "default": {}},
     "interval": {"type": "raw", "default": 5},
+    "lease": fleet_lease.OPTION,
     "prefix": {"type": "str", "default": ""},
     "progress": {"type": "dict"},
     "run": {"type": "str", "default": ""},
     "state": {"type": "str", "choices": list(drain.STATES), "required": True},
     "validate_only": {"type": "bool", "default": False},
 }
+CHANGES = ("remember", "forget", "drain", "restore")
 FILES = {"ask": "check_file", "drain": "drain_file", "restore": "restore_file"}
 REQUEST_TROUBLE = (OSError, ValueError, HTTPException, UrlError, MissingModuleError)
 
@@ -53,7 +61,7 @@ class ActionModule(collector.SignalsAction):
         self.variables = task_vars or {}
         self.lost = False
         arguments = self.options(SPEC)
-        prefix = arguments["prefix"]
+        prefix, self.lease = arguments["prefix"], arguments["lease"]
         try:
             self.adapters = drain.load(arguments["adapters"], f"{prefix}adapters")
             self.interval = verify.whole(arguments["interval"], f"{prefix}interval", 0, verify.LONGEST_INTERVAL)
@@ -73,12 +81,16 @@ class ActionModule(collector.SignalsAction):
         answer = arguments["answer"]
         while (step := drain.step(progress))["do"] != "end":
             file = self.file(step)
-            if file and answer is None:
+            changes = step["do"] in CHANGES and answer is None and not self._task.check_mode
+            lost = fleet_lease.lost(self.lease, self.variables["inventory_hostname"]) if changes else None
+            if file and answer is None and not lost:
                 wanted = {"do": step["do"], "file": file}
                 return result | drain.result(progress) | {"state": None, "progress": progress, "next": wanted}
             if step["do"] == "remember":
                 progress = drain.before_remember(progress)
-            done = self.own(step, answer) if file else self.do(step, progress)
+            done = {"ok": False, "changed": False, "detail": lost}
+            if not lost:
+                done = self.own(step, answer) if file else self.do(step, progress)
             answer = None if file else answer
             progress = drain.take(progress, step, done)
         ended = drain.result(progress)
@@ -263,6 +275,7 @@ class ActionModule(collector.SignalsAction):
             ok, detail, silent = verdict()
             if ok is not None:
                 return {"ok": ok, "detail": detail}
+            fleet_lease.watch(self.lease)
             if last:
                 return {"ok": None if silent else False, "detail": f"not within {timeout} s: {detail}"}
             time.sleep(max(0.0, min(self.interval, end - time.monotonic())))

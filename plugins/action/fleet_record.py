@@ -4,19 +4,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, record
+from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, disk, fleet_lease, record
 
 SPEC = {
     "data": {"type": "dict", "default": {}},
     "host": {"type": "str"},
+    "lease": fleet_lease.OPTION,
     "path": {"type": "path", "required": True},
     "run": {"type": "str", "required": True},
     "step": {"type": "str", "required": True, "choices": list(record.STEPS)},
     "validate_only": {"type": "bool", "default": False},
 }
+
+
+# Seconds for which it is tried to record what has been done.
+PATIENCE = 300.0
 
 
 class ActionModule(collector.SignalsAction):
@@ -38,7 +44,19 @@ class ActionModule(collector.SignalsAction):
         try:
             line = record.entry(arguments["run"], arguments["step"], host, arguments["data"], datetime.now(UTC))
             if not (arguments["validate_only"] or self._task.check_mode):
-                record.append(arguments["path"], line)
+                lost = fleet_lease.lost(arguments["lease"], str(host))
+                if lost:
+                    return result | {"failed": True, "msg": f"{lost} So nothing is done."}
+                self.append(arguments["path"], line)
         except record.RecordError as error:
             return result | {"failed": True, "msg": str(error)}
         return result | {"entry": {key: line[key] for key in ("run", "at", "host", "step")}}
+
+    @staticmethod
+    def append(path: str, line: Mapping[str, Any]) -> None:
+        """Append it; what has been done again and again while the disk is full.
+
+        :raises RecordError: it is full still, or something else is wrong
+        """
+        longest = PATIENCE if line["step"] in record.DONE_STEPS else 0.0
+        disk.patiently(lambda: record.append(path, line), lambda: longest, collector.tell_now)

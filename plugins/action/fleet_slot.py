@@ -4,16 +4,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, fleet_admission
+from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, disk, fleet_admission
 from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_admission import Answer, Ask, iso
 from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_spec import FleetSpec
-from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_state import Given, State, StateError
+from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_state import (
+    Given,
+    Held,
+    State,
+    StateError,
+)
 from ansible_collections.rebootless.patching.plugins.plugin_utils.policy_error import PolicyError
 
 SPEC = {
@@ -29,7 +36,7 @@ SPEC = {
     "phase": {"type": "str"},
     "poll_interval": {"type": "float", "default": 2.0},
     "run": {"type": "str"},
-    "state": {"type": "str", "required": True, "choices": ["taken", "released", "kept", "looked"]},
+    "state": {"type": "str", "required": True, "choices": ["taken", "held", "released", "kept", "looked"]},
     "state_dir": {"type": "path", "required": True},
     "window_end": {"type": "str"},
 }
@@ -38,6 +45,7 @@ LONGEST_POLL = 60.0
 # So many polls only look whether anything has changed, then one asks whatever they saw: time alone opens a slot too.
 QUICK_POLLS = 5
 IN_CHECK_MODE = "In check mode no slot is taken or given back."
+Done = TypeVar("Done")
 
 
 class ActionModule(collector.SignalsAction):
@@ -55,18 +63,23 @@ class ActionModule(collector.SignalsAction):
         end = collector.moment(arguments["window_end"], "window_end") if arguments["window_end"] else None
         result["changed"] = False
         taking = arguments["state"] == "taken"
+        if self._task.check_mode and arguments["state"] == "held":
+            return result | Held(True, IN_CHECK_MODE)._asdict()
         if self._task.check_mode:
             yes = Answer(True, "admitted", IN_CHECK_MODE)
             return result | (self.answer(yes, 0.0) if taking else self.given(Given(False, None, IN_CHECK_MODE)))
         state = State(arguments["state_dir"])
         try:
+            if arguments["state"] == "held":
+                held = state.held(arguments["run"], host)
+                return result | held._asdict() | ({} if held.held else {"failed": True, "msg": held.why})
             if taking:
                 ask = Ask(host, arguments["kind"], datetime.now(UTC), datetime.now(UTC), window_end=end)
                 return result | self.take(state, arguments, ask, judged)
             return result | self.given(self.give(state, arguments, host))
         except (PolicyError, StateError) as error:
-            # The sentence is whole; with its cause ansible-core would say it twice.
-            raise AnsibleActionFail(str(error)) from None
+            # Told, not raised: of a task that raises ansible-core asks neither failed_when nor until.
+            return result | {"failed": True, "msg": str(error), "why": str(error)}
 
     @staticmethod
     def check(arguments: Mapping[str, Any], host: str | None) -> None:
@@ -102,7 +115,8 @@ class ActionModule(collector.SignalsAction):
             waited, now = time.monotonic() - begun, datetime.now(UTC)
             seen = state.changes(run)
             ask = ask._replace(now=now, judged=judged + timedelta(seconds=waited) if judged else now, waited=waited)
-            answer = state.take(run, ask, arguments["phase"])
+            self.watch(state, run)
+            answer = self.patiently(functools.partial(state.take, run, ask, arguments["phase"]), state, run, ask.host)
             if not answer.waits:
                 return self.answer(answer, waited, self.known(state, run, ask.host) if answer.admitted else None)
             for _poll in range(QUICK_POLLS):
@@ -111,6 +125,24 @@ class ActionModule(collector.SignalsAction):
                     break
                 if answer.code == fleet_admission.WAIT_LIMIT:
                     state.still_waits(run, ask.host)
+
+    @staticmethod
+    def watch(state: State, run: str) -> None:
+        """Let a host that waits look whether the run's heart beats."""
+        with contextlib.suppress(StateError):
+            state.watch(run)
+
+    @staticmethod
+    def patiently(do: Callable[[], Done], state: State, run: str, host: str, *, whatever: bool = False) -> Done:
+        """Do it again while the disk refuses it, for as long as hosts of this run wait for a slot: they would wait for nothing.
+
+        :raises StateError: the disk refuses it still, or something else is wrong
+        """
+
+        def longest() -> float:
+            return FleetSpec.load(state.run(run)["spec"]).slot_wait.total_seconds()
+
+        return disk.patiently(do, longest, lambda said: collector.tell_now(f"{host}: {said}"), whatever=whatever)
 
     @staticmethod
     def known(state: State, run: str, host: str) -> dict[str, Any] | None:
@@ -129,16 +161,16 @@ class ActionModule(collector.SignalsAction):
             "canary": wave["canary"] if wave else None,
         }
 
-    @staticmethod
-    def give(state: State, arguments: Mapping[str, Any], host: str) -> Given:
+    @classmethod
+    def give(cls, state: State, arguments: Mapping[str, Any], host: str) -> Given:
         """Give a slot back, or clear up one that an ended run left behind."""
         if arguments["force"]:
             return state.force(host)
         if arguments["state"] == "looked":
             return state.looked(arguments["run"], host)
-        if arguments["state"] == "kept":
-            return state.keep(arguments["run"], host, arguments["outcome"])
-        return state.release(arguments["run"], host, arguments["outcome"])
+        way = state.keep if arguments["state"] == "kept" else state.release
+        done = functools.partial(way, arguments["run"], host, arguments["outcome"])
+        return cls.patiently(done, state, arguments["run"], host, whatever=True)
 
     @staticmethod
     def answer(answer: Answer, waited: float, known: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from ansible_collections.rebootless.patching.plugins.plugin_utils import (
     decide,
     deciding,
     door,
+    fleet_lease,
     host_run,
     install,
     offers,
@@ -32,6 +33,7 @@ SPEC = {
     "deadline": {"type": "int", "default": 7200},
     "decision": {"type": "dict", "required": True},
     "download_only": {"type": "bool", "default": False},
+    "lease": fleet_lease.OPTION,
     "poll_interval": {"type": "float", "default": 15.0},
 }
 NEEDED = ("name", "install", "offers", "restart", "stale_when", "state", "track")
@@ -97,8 +99,8 @@ class Watch:
     the run has said its last word; `lost`: something that it said before may be lost.
     """
 
-    def __init__(self, action: Any, ends: float, interval: float) -> None:
-        self.ends, self.interval = ends, interval
+    def __init__(self, action: Any, ends: float, interval: float, lease: Mapping[str, Any] | None = None) -> None:
+        self.ends, self.interval, self.lease = ends, interval, lease
         self.ended = self.lost = False
         self._execute, self._connection = action._execute_module, action._connection
         action._execute_module = self.call
@@ -111,6 +113,7 @@ class Watch:
         while True:
             if time.monotonic() >= self.ends:
                 raise LeftRunning("the deadline is over")
+            fleet_lease.watch(self.lease)
             try:
                 with alarm(self.ends):
                     result = door.result(self._execute(**wanted))
@@ -185,7 +188,13 @@ class ActionModule(deciding.DecidingAction):
                 result["diff"] = self.expected(before.snapshot["kbs"] or [], todo)
             return self.done(result, "check_mode", began)
         state = "downloaded" if arguments["download_only"] else "installed"
-        report = self.install(chosen.patterns, variables, ends, arguments["poll_interval"], state) if todo else None
+        lost = fleet_lease.lost(arguments["lease"], decision["name"]) if todo else None
+        if lost:
+            said = f"{lost} So nothing was {state}."
+            result["words"].append(said)
+            return self.trouble(result, "stale", said, arguments, began)
+        interval, lease = arguments["poll_interval"], arguments["lease"]
+        report = self.install(chosen.patterns, variables, ends, interval, state, lease) if todo else None
         if arguments["download_only"]:
             self.tell(result, todo, report)
         else:
@@ -244,7 +253,13 @@ class ActionModule(deciding.DecidingAction):
         return Seen(signals, host, decide.stale_when(host, offered), offered)
 
     def install(
-        self, patterns: list[str], variables: dict[str, Any], ends: float, interval: float, state: str = "installed"
+        self,
+        patterns: list[str],
+        variables: dict[str, Any],
+        ends: float,
+        interval: float,
+        state: str = "installed",
+        lease: Mapping[str, Any] | None = None,
     ) -> install.Report:
         """Let win_updates do it, watched."""
         task = self._task.copy()
@@ -265,7 +280,7 @@ class ActionModule(deciding.DecidingAction):
             shared_loader_obj=self._shared_loader_obj,
         )
         collector.screen(action)
-        watch = Watch(action, ends, interval)
+        watch = Watch(action, ends, interval, lease)
         said = action.run(task_vars=variables)
         failed = said.get("failed") or said.get("unreachable")
         message = door.line(said.get("msg") or "win_updates failed and did not say why") if failed else None
@@ -306,6 +321,7 @@ class ActionModule(deciding.DecidingAction):
             settled = after is not None and not any(one["result"] in waited_for for one in updates)
             if settled or time.monotonic() >= ends:
                 break
+            fleet_lease.watch(arguments["lease"])
             renew(self._connection)
             time.sleep(min(arguments["poll_interval"], max(0.0, ends - time.monotonic())))
         left_out = result["left_out"]

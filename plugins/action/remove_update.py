@@ -11,7 +11,13 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, rollback, rollback_end, status
+from ansible_collections.rebootless.patching.plugins.plugin_utils import (
+    collector,
+    fleet_lease,
+    rollback,
+    rollback_end,
+    status,
+)
 from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import Signals
 
 MODULE = "rebootless.patching.windows_packages"
@@ -21,6 +27,7 @@ SPEC = {
     "cim_timeout": {"type": "int", "default": 20},
     "deadline": {"type": "int", "default": 3600},
     "kb": {"type": "str", "required": True},
+    "lease": fleet_lease.OPTION,
     "now": {"type": "str"},
     "on_problem": {"type": "str", "choices": ["fail", "report"], "default": "fail"},
     "package": {"type": "str"},
@@ -89,6 +96,10 @@ class ActionModule(collector.SignalsAction):
             return self.done(result, planned["verdict"])
         if self.arguments["state"] == "planned":
             return self.done(result, "planned")
+        lost = fleet_lease.lost(self.arguments["lease"], str(self.variables.get("inventory_hostname", "")))
+        if lost:
+            result["words"] = [f"{lost} So nothing was removed."]
+            return self.done(result, "refused")
         return self.remove(result, planned, before)
 
     def blank(self) -> dict[str, Any]:
@@ -141,6 +152,7 @@ class ActionModule(collector.SignalsAction):
             seen = self.look()
             if settled(seen if isinstance(seen, Seen) else None) or last:
                 return seen
+            fleet_lease.watch(self.arguments["lease"])
             with contextlib.suppress(*collector.TROUBLE):
                 # The host may still be away: that is left to the next look.
                 self._connection.reset()

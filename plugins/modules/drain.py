@@ -114,6 +114,8 @@ options:
     description: Check the options and ask nobody. An option that makes no sense is not raised but returned, with C(failed) and C(msg).
     type: bool
     default: false
+extends_documentation_fragment:
+  - rebootless.patching.lease
 attributes:
   check_mode:
     support: full

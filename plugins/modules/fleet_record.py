@@ -12,6 +12,7 @@ short_description: Write one step of a run to the run record
 version_added: 0.2.0
 description:
   - Appends one line of JSON to a file on the controller, from which M(rebootless.patching.run_report) makes the report of a run.
+  - What has been done and a full disk refuses is tried again for five minutes; of what is about to be done nothing is done then.
   - The line is written at once and is on disk when the task ends. Several forks and several controllers may write to one
     file; their lines never mix.
   - Values under keys that look like those of secrets (password, token, secret, key of an account and the like) are replaced.
@@ -74,6 +75,7 @@ options:
     default: false
 extends_documentation_fragment:
   - rebootless.patching.attributes.controller
+  - rebootless.patching.lease
 attributes:
   check_mode:
     support: full

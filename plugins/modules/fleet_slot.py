@@ -18,6 +18,11 @@ description:
   - A host that has its slot already is told so at once. One that waits holds a fork, and no lock.
   - A slot never ends by itself. That of a run that was killed stays until a later run takes it over, has looked
     (O(state=looked)), or an operator releases it by name (O(force=true)).
+  - A run that is not heard of for a minute is taken for dead, and another run may take its slots over. So each change of a host is
+    preceded by the question whether the slot is still the run's (O(state=held), and option C(lease) of the modules that change a host),
+    and whoever waits or installs looks whether the run's heartbeat beats and starts it again when it does not.
+  - What the disk refuses because it is full or away is tried again for as long as hosts of the run wait for a slot (C(slot_wait) of the
+    run). A task that fails tells why in RV(why) as well.
   - The file C(stop) in the state directory lets no further host out, in any run; its text is the reason that hosts are told.
     Hosts that are out finish.
   - Runs on the controller alone and contacts no host.
@@ -34,12 +39,13 @@ options:
     type: str
   state:
     description:
-      - V(taken) to go out of service, V(released) when the host has ended, whether it got a slot or not,
+      - V(taken) to go out of service, V(held) immediately before something is done to the host,
+        V(released) when the host has ended, whether it got a slot or not,
         V(kept) when it has ended and is still out of service, so that it keeps its slot for a later run to take over,
         V(looked) after a look at a host that an ended run left behind has found it in service.
     type: str
     required: true
-    choices: [taken, released, kept, looked]
+    choices: [taken, held, released, kept, looked]
   kind:
     description:
       - What is to be done. Only hosts that restart count against the limits; V(install) waits for its wave alone.
@@ -139,6 +145,11 @@ code:
   returned: with O(state=taken)
   type: str
   sample: admitted
+held:
+  description: Whether the slot is still the run's. The task fails when it is not.
+  returned: with O(state=held)
+  type: bool
+  sample: true
 why:
   description: The reason as a sentence.
   returned: always

@@ -55,6 +55,7 @@ extends_documentation_fragment:
   - rebootless.patching.attributes.products
   - rebootless.patching.judgement
   - rebootless.patching.judgement.releases
+  - rebootless.patching.lease
 attributes:
   check_mode:
     support: full

@@ -57,6 +57,7 @@ options:
 extends_documentation_fragment:
   - rebootless.patching.judgement
   - rebootless.patching.judgement.releases
+  - rebootless.patching.lease
 attributes:
   check_mode:
     support: full

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible.module_utils.json_utils import _filter_non_json_lines
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 from ansible_collections.rebootless.patching.plugins.plugin_utils import door, releases
 
 TROUBLE: tuple[type[Exception], ...] = (AnsibleError, ConnectionError, TimeoutError)
@@ -79,6 +80,11 @@ def moment(value: str | None, option: str) -> datetime:
             f"{option}: {value!r} is not a time; give ISO 8601 with a zone, for example 2026-09-20T12:00:00Z."
         )
     return parsed.astimezone(UTC)
+
+
+def tell_now(said: str) -> None:
+    """A warning that is shown at once: ansible-core keeps those of a task until the task has ended."""
+    Display().display(f"[WARNING]: {said}", color="bright purple", stderr=True)
 
 
 def read_json(path: str, option: str) -> Any:

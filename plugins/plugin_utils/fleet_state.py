@@ -23,13 +23,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils import fleet_admission, fleet_beat
+from ansible_collections.rebootless.patching.plugins.plugin_utils import disk, fleet_admission, fleet_beat
 from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_admission import Answer, Ask, Gate, iso
 from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_plan import Host
 
 SCHEMA = 1
 # How old the heartbeat of a run on another controller may be.
 DEAD_AFTER = 60.0
+# A heart that beats every few seconds and was not heard of for this long has stopped, and is started again.
+SILENT = 15.0
 # How long a host that was told to ask again goes before those after it, without asking.
 PATIENCE = 15.0
 STOP_READ = 4096
@@ -58,6 +60,17 @@ RUN: dict[str, tuple[type, ...]] = {
 
 class StateError(ValueError):
     """A state directory that cannot be used, or a question that makes no sense there; the text names what and why."""
+
+
+class DiskError(StateError, disk.RefusedError):
+    """The system refused to read or write a file."""
+
+
+class Held(NamedTuple):
+    """Whether the slot of a host is still the run's that took it, and why not."""
+
+    held: bool
+    why: str
 
 
 class Given(NamedTuple):
@@ -136,7 +149,49 @@ class State:
 
         :raises StateError: it cannot be started
         """
-        whose = self.run(run)["controller"]
+        try:
+            self._start_beat(self.run(run))
+        except StateError:
+            with contextlib.suppress(OSError):
+                self._run_file(run).unlink()
+            raise
+
+    def watch(self, run: str) -> None:
+        """Start the heartbeat of a run again when it has stopped: somebody may have killed it, or the disk was away.
+
+        :raises StateError: it cannot be started, or a file is broken
+        """
+        if self._silence(run, self._clock()) is not None:
+            with self._locked():
+                self._revive(self._living(run, None))
+
+    def _revive(self, found: Mapping[str, Any]) -> None:
+        """Beat once and start the heartbeat again, if it has stopped. For who has the lock: nobody takes the run for dead then.
+
+        :raises StateError: it cannot be started
+        """
+        silence = self._silence(found["run"], self._clock())
+        if silence is not None:
+            self._touch(self.beat_file(found["run"]))
+            self._start_beat(found)
+
+    def _silence(self, run: str, clock: float) -> float | None:
+        """How long nothing was heard of the heartbeat of a run; None while it beats."""
+        try:
+            age = clock - self.beat_file(run).stat().st_mtime
+        except FileNotFoundError:
+            age = clock
+        except OSError as error:
+            raise _refused(self.beat_file(run), "read", error) from error
+        # A time in the future is of a clock that was wrong: it says nothing of how long ago that was.
+        return age if abs(age) >= SILENT else None
+
+    def _start_beat(self, found: Mapping[str, Any]) -> None:
+        """Start a process that beats for a run.
+
+        :raises StateError: it cannot be started
+        """
+        run, whose = found["run"], found["controller"]
         script = [sys.executable, "-I", "-S", str(Path(fleet_beat.__file__))]
         told = [str(self.beat_file(run)), str(whose["pid"]), str(whose["pid_start"])]
         try:
@@ -152,8 +207,6 @@ class State:
                 timeout=DEAD_AFTER,
             )
         except (OSError, subprocess.SubprocessError) as error:
-            with contextlib.suppress(OSError):
-                self._run_file(run).unlink()
             raise StateError(f"The heartbeat of run {run} cannot be started: {error}.") from error
 
     def run(self, run: str) -> dict[str, Any]:
@@ -246,6 +299,24 @@ class State:
         self._wait(found, ask.host, waits=answer.code == fleet_admission.WAIT_LIMIT)
         return answer
 
+    def held(self, run: str, host: str) -> Held:
+        """Whether the slot of a host is still the run's. To be asked immediately before each change of the host.
+
+        A run that was not heard of for a minute is taken for dead, and its hosts are another run's then. On yes nobody has
+        taken it for dead, and nobody will for another minute: its heartbeat is started again if it has stopped.
+
+        :raises StateError: nobody can tell, so the host must not be changed
+        """
+        with self._locked():
+            found = self._living(run, host)
+            lease = self.lease(host)
+            if lease is None:
+                return Held(False, f"The slot that run {run} had for the host is gone.")
+            if lease["run"] != run:
+                return Held(False, f"The slot of the host is run {lease['run']}'s now, which took run {run} for dead.")
+            self._revive(found)
+            return Held(True, "The host has its slot.")
+
     def still_waits(self, run: str, host: str) -> None:
         """Keep the place of a host that was told to ask again."""
         with contextlib.suppress(OSError):
@@ -266,7 +337,8 @@ class State:
     def release(self, run: str, host: str, outcome: Mapping[str, Any] | None = None) -> Given:
         """Give the slot of a host back, after how it ended is written down: `{outcome, failed}`.
 
-        A lease that is not the run's stays.
+        A lease that is not the run's stays, and so does one that the run could not take over wholly: nothing was done to
+        its host, which an ended run has left out.
 
         :raises StateError: there is no such run, it does not have the host, or a file is broken
         """
@@ -277,6 +349,10 @@ class State:
                 return Given(False, None, "The host has no slot.")
             if lease["run"] != run:
                 return Given(False, lease, f"The slot is run {lease['run']}'s.")
+            if host not in self.run(run)["started"]:
+                return Given(
+                    False, lease, "The slot stays taken: an ended run left it, and nobody has looked at the host."
+                )
             self._remove(self._lease_file(host))
             return Given(True, lease, "The slot is free.")
 
@@ -336,7 +412,7 @@ class State:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise StateError(f"{self.lease_folder} cannot be read: {error.strerror or error}.") from error
+            raise _refused(self.lease_folder, "read", error) from error
 
     def _living(self, run: str, host: str | None) -> dict[str, Any]:
         """The run, which lives and has the host.
@@ -361,12 +437,17 @@ class State:
         here = (socket.gethostname(), fleet_beat.place())
         if (whose["host"], whose["place"]) == here:
             return bool(fleet_beat.started(whose["pid"]) == whose["pid_start"])
+        file = self.beat_file(run)
         try:
-            return clock - self.beat_file(run).stat().st_mtime < DEAD_AFTER
+            age = clock - file.stat().st_mtime
+            if age <= -DEAD_AFTER:
+                # A time in the future is no word of a living run, and none of a dead one: from now on it has a minute to beat.
+                os.utime(file)
         except FileNotFoundError:
             return False
         except OSError as error:
-            raise StateError(f"{self.beat_file(run)} cannot be read: {error.strerror or error}.") from error
+            raise _refused(file, "read", error) from error
+        return age < DEAD_AFTER
 
     def _clock(self) -> float:
         """The time of the disk, by which heartbeats are judged: another controller's clock may be wrong, or ours."""
@@ -438,7 +519,7 @@ class State:
         folder = self._waiting(found["run"])
         with contextlib.suppress(FileNotFoundError):
             # Without a mark a host only loses its place in the order.
-            waiting = {file.name for file in os.scandir(folder) if clock - file.stat().st_mtime < PATIENCE}
+            waiting = {file.name for file in os.scandir(folder) if abs(clock - file.stat().st_mtime) < PATIENCE}
         order = found["plan"]["order"]
         before = order[: order.index(ask.host)] if waiting and ask.host in order else ()
         return tuple(name for name in before if file_name(name, "") in waiting)
@@ -497,7 +578,7 @@ class State:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise StateError(f"{file} cannot be read: {error.strerror or error}.") from error
+            raise _refused(file, "read", error) from error
         try:
             found = json.loads(content)
         except (ValueError, RecursionError):
@@ -567,9 +648,14 @@ def _sync_folder(folder: Path) -> None:
 def _errors(file: Path, done: str) -> Iterator[None]:
     """Say with the name of the file what the system refused.
 
-    :raises StateError: in place of every OSError
+    :raises DiskError: in place of every OSError
     """
     try:
         yield
     except OSError as error:
-        raise StateError(f"{file} cannot be {done}: {error.strerror or error}.") from error
+        raise _refused(file, done, error) from error
+
+
+def _refused(file: Path, done: str, error: OSError) -> DiskError:
+    """What the system refused, with the name of the file."""
+    return DiskError(f"{file} cannot be {done}: {error.strerror or error}.").because(error)

@@ -136,6 +136,9 @@ def back(seen: Mapping[str, Any], before: str | None, confirmed: bool) -> Back:
     `before` is its boot time before, `confirmed` whether win_reboot has seen that time change. A servicing session that
     Windows finishes while it boots still is part of the restart.
     """
+    if "problem" not in seen:
+        # The task itself has failed, for example because its time was over.
+        return Back(False, str(seen.get("msg") or "it was not asked"))
     if seen["problem"] is not None:
         return Back(False, str(seen["problem"]["message"]))
     if not confirmed and seen["last_boot"] in (None, before):

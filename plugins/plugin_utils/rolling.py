@@ -10,6 +10,7 @@ from typing import Any
 from ansible_collections.rebootless.patching.plugins.plugin_utils import host_run
 
 STAYS = "It is or may be out of service, so it keeps its slot until a later run has looked at it."
+AT_WORK = "An ended run left it, and its update agent is at work: that run may go on with it."
 
 
 def kind(decision: Mapping[str, Any]) -> str:
@@ -44,12 +45,29 @@ def end(
 
     `done` is None when the role has not come to its end, `begun` whether it has begun, `adopted` whether an ended run had
     left the host out. Of a host that was lost before anything was begun nothing has been taken, so it keeps no slot.
+    `result.out` is the same as `out`: where a host is has this one source.
     """
     result = dict(done) if done else host_run.result(name, decision, failure=failure)
+    if done and failure:
+        # The role has come to its end, and what came after that did not.
+        result.update(failed=True, words=[*result["words"], failure])
     if not done and slot and slot["admitted"] is False:
         result.update(outcome="not_started", words=[slot["why"]], next_step=slot["next_step"], failed=False)
     known = adopted or bool(decision and decision["reached"])
     out = known and (bool(done["out"]) if done else begun or adopted)
+    if adopted and not out and at_work(decision, result):
+        out = True
+        result["words"] = [*result["words"], AT_WORK]
     if out:
         result["words"] = [*result["words"], STAYS]
-    return {"result": result, "out": out}
+    return {"result": {**result, "out": out}, "out": out}
+
+
+def at_work(decision: Mapping[str, Any] | None, result: Mapping[str, Any]) -> bool:
+    """Whether the host's update agent was at work when it was asked last.
+
+    The controller that began that may be alive and only not to be heard of.
+    """
+    last = result.get("decision") or decision or {}
+    busy = any(one.get("code") == "agent_busy" for one in last.get("offers", ()))
+    return busy or (result.get("install") or {}).get("outcome") == "still_installing"

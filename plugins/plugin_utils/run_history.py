@@ -95,6 +95,12 @@ def _slots(host: str, steps: Iterable[Entry]) -> list[dict[str, Any]]:
             slot["released_at"], held = at, False
             slot["outcome"] = _if(data.get("outcome"), str)
             slot["failed"], slot["kept"] = (_if(data.get(key), bool) for key in ("failed", "kept"))
+            # Where the host is was judged at its end; the steps only tell since when.
+            if slot["kept"] is True:
+                _begin(slot["out"], at)
+            elif slot["kept"] is False:
+                drained = False
+                _end(slot["out"], at)
     return found
 
 

@@ -85,8 +85,9 @@ def out_total(doc: Mapping[str, Any]) -> str:
     said = "nothing is recorded of hosts out of service"
     if line:
         hosts = len({slot["host"] for slot in line["slots"] if slot["out"]})
-        said = "no host was out of service"
-        if hosts:
+        if not (hosts or left):
+            said = "no host was out of service"
+        elif hosts:
             said = (
                 f"{counted(hosts, 'host')} for {span(line['out_seconds'])} in all, at most {line['most_out']} at once"
             )

@@ -51,6 +51,33 @@ for number in range(kills):
     print("killed at line", lines(), "of", until, "with its workers" if whole else "alone", flush=True)
 sys.exit(subprocess.call(command))
 """
+# Runs a command with a state directory that cannot be written from the restart of a host until that is told.
+REFUSER = """
+import json, os, select, subprocess, sys
+file, state, name, command = sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:]
+process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1)
+ended = os.pidfd_open(process.pid)
+def restarting():
+    try:
+        with open(file, "rb") as handle:
+            found = [json.loads(line) for line in handle if line.endswith(b"\\n")]
+    except FileNotFoundError:
+        found = []
+    return next((one["run"] for one in found if (one["host"], one["step"]) == (name, "restarting")), None)
+while not (run := restarting()) and not select.select([ended], [], [], 0.02)[0]:
+    pass
+# The name under which the file of the run is written first.
+blocked = os.path.join(state, "runs", f".{run}.json.new")
+os.mkdir(blocked)
+said = ""
+for line in process.stdout:
+    print(line, end="")
+    # A warning is wrapped.
+    said = " ".join(f"{said} {line}".split())[-1000:]
+    if "It is tried again" in said and os.path.isdir(blocked):
+        os.rmdir(blocked)
+sys.exit(process.wait())
+"""
 
 
 def host(seconds: float = 1, on: World = DUE, **keys: Any) -> World:
@@ -84,6 +111,11 @@ def of_groups(
 def killed(command: Sequence[str], dest: Path, seed: int, kills: int) -> list[str]:
     """The command, killed so many times before it may end."""
     return [sys.executable, "-c", KILLER, str(seed), str(kills), str(dest / "record.jsonl"), *command]
+
+
+def refused(command: Sequence[str], dest: Path, name: str) -> list[str]:
+    """The command, with a state directory that refuses every write from the restart of a host until the run says so."""
+    return [sys.executable, "-c", REFUSER, str(dest / "record.jsonl"), str(dest / "fleet"), name, *command]
 
 
 def together(*commands: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from conftest import Run
 from fleet import months
-from rolling import BASELINE, DUE, Rolled, World, command, fleet, host, killed, one_by_one, roll, together
+from rolling import BASELINE, DUE, Rolled, World, command, fleet, host, killed, one_by_one, refused, roll, together
 
 SUMMER = months.advance(months.start(months.SERVER_2025, "2026-07-20"), "2026-08-12")
 HOTPATCH = "KB5120228"
@@ -164,6 +164,42 @@ def test_killed_at_random_and_run_again(on_fleet: Callable[..., Run], tmp_path: 
     assert sorted(rolled.hosts()) == sorted(worlds)
     assert set(rolled.outcomes()) <= {"restarted", "nothing_to_do"}, kills
     assert rolled.state.leases() == []
+
+
+def test_a_slot_that_cannot_be_given_back_at_once_and_a_host_that_was_never_there(
+    on_fleet: Callable[..., Run], tmp_path: Path
+) -> None:
+    """The state directory cannot be written while the first host restarts: the others go on as soon as it can."""
+    worlds, groups = fleet(web=[1, 1, 1])
+    (tmp_path / "faults.yml").write_text(yaml.safe_dump({"web-03": [{"kind": "refused"}]}))
+    spec = {"canary": ["web-01"], "budget": {"failed": 1}, "groups": {"web": {"max_unavailable": 1}}}
+    dest = tmp_path / "run"
+    words = refused(command(dest, rebootless_fleet=spec), dest, "web-01")
+    options = ("--faults", str(tmp_path / "faults.yml"))
+    rolled = roll(on_fleet, tmp_path, worlds, words, groups, options=options, status=2)
+    assert "web-01: " in rolled.run.output
+    assert "It is tried again." in " ".join(rolled.run.output.split())
+    hosts = rolled.hosts()
+    assert {name: (one["outcome"], one["failed"]) for name, one in hosts.items()} == {
+        "web-01": ("restarted", False),
+        "web-02": ("restarted", False),
+        "web-03": ("not_reached", True),
+    }
+    assert rolled.restarts() == {"web-01": 1, "web-02": 1, "web-03": 0}
+    assert rolled.state.leases() == []
+    # Nothing was begun on the host that was never there, so it was left nowhere.
+    kept = {one["host"]: one["data"]["kept"] for one in rolled.entries if one["step"] == "slot_released"}
+    assert kept == dict.fromkeys(worlds, False)
+    document = json.loads((dest / "run.json").read_text(encoding="utf-8"))
+    assert document["summary"]["out"] == 0
+    assert {one["name"]: one["out"] for one in document["hosts"]} == dict.fromkeys(worlds, False)
+    for text in (rolled.run.output, (dest / "run.md").read_text(encoding="utf-8")):
+        assert "OUT OF SERVICE" not in text
+    # What the steps record has the kinds that it is read by, whatever Jinja makes of it.
+    slots = {one["host"]: one["data"] for one in rolled.entries if one["step"] == "slot_taken"}
+    assert {(type(one["wave"]), type(one["waited"]), type(one["canary"])) for one in slots.values()} == {
+        (int, int, bool)
+    }
 
 
 def test_a_host_that_stays_out_is_said_counted_and_taken_over(on_fleet: Callable[..., Run], tmp_path: Path) -> None:

@@ -283,12 +283,10 @@ def test_check_mode_takes_and_gives_nothing(planned: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"state": "held"}, "held"),
+        ({"state": "hold"}, "hold"),
         ({"state": "kept"}, "outcome: it is missing; a host that stays out of service has ended somehow."),
         ({"kind": "nap"}, "nap"),
         ({"run": None}, "run: it is missing; only with force it is not needed."),
-        ({"run": "r9"}, "run: r9 is not in"),
-        ({"host": "z"}, "host: z is not in the plan of run r1."),
         ({"force": True}, "force: it is for state released alone."),
         ({"poll_interval": 0}, "poll_interval: 0.0 is out of range; 0.01 to 60 seconds are allowed."),
         ({"poll_interval": 61}, "poll_interval: 61.0 is out of range"),
@@ -307,6 +305,21 @@ def test_bad_slots(planned: Path, changes: dict[str, Any], said: str) -> None:
         act(fleet_slot, host=host, **{key: value for key, value in arguments.items() if value is not None})
     assert said in str(caught.value)
     assert State(planned).leases() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [({"run": "r9"}, "run: r9 is not in"), ({"host": "z"}, "host: z is not in the plan of run r1.")],
+)
+@pytest.mark.parametrize("state", ["taken", "held", "released", "kept"])
+def test_what_the_state_directory_refuses_is_told_and_not_raised(
+    planned: Path, state: str, changes: dict[str, Any], said: str
+) -> None:
+    """Of a task that raises ansible-core asks neither failed_when nor until."""
+    ended = {"outcome": {"outcome": "x", "failed": False}} if state == "kept" else {}
+    result = act(fleet_slot, **({"state_dir": str(planned), "run": "r1", "state": state, **ended} | changes))
+    assert result["failed"] is True
+    assert result["msg"].startswith(said)
 
 
 def test_a_slot_is_for_a_host(planned: Path) -> None:

@@ -23,7 +23,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.rebootless.patching.plugins.plugin_utils import fleet_beat, fleet_plan, fleet_state
+from ansible_collections.rebootless.patching.plugins.plugin_utils import (
+    fleet_beat,
+    fleet_lease,
+    fleet_plan,
+    fleet_state,
+)
 from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_admission import Answer, Ask
 from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_spec import FleetSpec
 from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_state import Given, State, StateError
@@ -555,6 +560,184 @@ def test_a_lock_that_was_replaced_is_taken_anew(state: State, monkeypatch: pytes
     monkeypatch.setattr(fcntl, "flock", flock)
     assert state.take("r1", ask()).admitted
     assert calls == [fcntl.LOCK_EX, fcntl.LOCK_EX]
+
+
+@pytest.mark.parametrize("outcome", [{"outcome": "restarted", "failed": False}, None])
+def test_giving_back_on_a_full_disk_can_be_tried_again(
+    state: State, monkeypatch: pytest.MonkeyPatch, outcome: dict[str, Any] | None
+) -> None:
+    state.take("r1", ask())
+    before = state.run("r1")
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", no_space)
+        for way in (state.release, state.keep):
+            with pytest.raises(fleet_state.DiskError, match=r"cannot be (written|removed): No space") as caught:
+                way("r1", "h00", outcome or {"outcome": "x", "failed": True})
+            assert caught.value.passes
+            # Nobody needs the disk for a lease that goes: what is refused is the word that it is on disk.
+            assert state.run("r1") == before
+    assert state.release("r1", "h00", outcome).why in ("The slot is free.", "The host has no slot.")
+    assert state.leases() == []
+
+
+def test_what_does_not_pass_is_no_full_disk(state: State) -> None:
+    (state.folder / "lock").unlink()
+    (state.folder / "lock").mkdir()
+    with pytest.raises(fleet_state.DiskError, match="Is a directory") as caught:
+        state.release("r1", "h00")
+    assert caught.value.passes is False
+
+
+def test_a_slot_that_was_half_taken_over_is_not_given_away(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk is full between the lease of a host that an ended run left out and the line that this run has begun with it."""
+    state.take("r1", ask())
+    end(state)
+    register(state, "r2", max_unavailable=2)
+    left = [2]
+
+    def fsync(handle: int, real: Callable[[int], None] = os.fsync) -> None:
+        left[0] -= 1
+        real(handle) if left[0] >= 0 else no_space(handle)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", fsync)
+        with pytest.raises(fleet_state.DiskError):
+            state.take("r2", ask())
+    given = state.release("r2", "h00", {"outcome": "failed", "failed": True})
+    assert (given.released, given.why) == (
+        False,
+        "The slot stays taken: an ended run left it, and nobody has looked at the host.",
+    )
+    assert [(lease["host"], lease["kind"]) for lease in state.leases()] == [("h00", "restart")]
+
+
+# --- whose the slot is -------------------------------------------------------------------------------------------
+
+
+class Controllers:
+    """Two controllers with one state directory: what is asked, is asked by one of them."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.monkeypatch, self.hearts = monkeypatch, list[str]()
+        self.state = State(folder)
+        monkeypatch.setattr(subprocess, "run", lambda words, **_more: self.hearts.append(Path(words[4]).name))
+
+    def at(self, name: str) -> State:
+        """The directory as a controller sees it."""
+        self.monkeypatch.setattr(fleet_state.socket, "gethostname", lambda: name)
+        return self.state
+
+    def silent(self, run: str, seconds: float) -> None:
+        """Nothing was heard of a run's heart for so long."""
+        then = time.time() - seconds
+        os.utime(self.state.beat_file(run), (then, then))
+
+
+@pytest.fixture
+def two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Controllers:
+    """Run r1 of one controller with a slot for h00, run r2 of another; one host may be out."""
+    both = Controllers(tmp_path / "state", monkeypatch)
+    for name, run in (("one", "r1"), ("two", "r2")):
+        register(both.at(name), run, max_unavailable=1)
+    assert both.at("one").take("r1", ask("h00")).admitted
+    return both
+
+
+def test_a_run_that_was_taken_for_dead_has_lost_its_slot(two: Controllers) -> None:
+    assert two.at("one").held("r1", "h00") == (True, "The host has its slot.")
+    two.silent("r1", 61)
+    assert two.at("two").take("r2", ask("h00")).adopted is not None
+    held = two.at("one").held("r1", "h00")
+    assert held == (False, "The slot of the host is run r2's now, which took run r1 for dead.")
+    two.silent("r1", 0)
+    assert two.at("one").held("r1", "h00").held is False
+    # It may not ask for another host in place of that one either.
+    assert two.at("one").take("r1", ask("h01")).code == "wait_limit"
+    assert two.at("two").held("r2", "h00").held is True
+    two.at("two").release("r2", "h00")
+    assert two.at("one").held("r1", "h00") == (False, "The slot that run r1 had for the host is gone.")
+
+
+def test_who_asks_for_its_slot_is_alive_from_then_on(two: Controllers) -> None:
+    """The question and the beat are one: nobody can take the run for dead between them and the change."""
+    two.silent("r1", 3600)
+    assert two.at("one").held("r1", "h00").held
+    assert two.hearts == ["r1.beat"]
+    assert two.at("two").take("r2", ask("h00")).why == "Run r1 has the host in its hands."
+    assert two.at("two").take("r2", ask("h01")).code == "wait_limit"
+    assert two.at("one").held("r1", "h00").held
+    assert two.hearts == ["r1.beat"]
+
+
+@pytest.mark.parametrize(("seconds", "hearts"), [(0, 0), (14, 0), (16, 1), (3600, 1), (-14, 0), (-3600, 1), (None, 1)])
+def test_a_dead_heart_is_started_again(two: Controllers, seconds: float | None, hearts: int) -> None:
+    if seconds is None:
+        two.state.beat_file("r1").unlink()
+    else:
+        two.silent("r1", seconds)
+    for _look in range(2):
+        two.at("one").watch("r1")
+    assert two.hearts == ["r1.beat"] * hearts
+    assert abs(time.time() - two.state.beat_file("r1").stat().st_mtime) < 20
+
+
+def test_a_heart_that_does_not_start_holds_no_slot(two: Controllers, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_words: object, **_more: object) -> None:
+        raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+    monkeypatch.setattr(subprocess, "run", broken)
+    two.silent("r1", 30)
+    with pytest.raises(StateError, match=r"^The heartbeat of run r1 cannot be started: "):
+        two.at("one").held("r1", "h00")
+    assert two.state.known("r1")
+
+
+def test_the_workers_of_a_killed_controller_hold_no_slot(two: Controllers) -> None:
+    end(two.state, "r1")
+    with pytest.raises(StateError, match=r"^run: r1 has ended; "):
+        two.at("one").held("r1", "h00")
+    two.silent("r1", 30)
+    with pytest.raises(StateError, match=r"^run: r1 has ended; "):
+        two.at("one").watch("r1")
+    assert two.hearts == []
+
+
+def test_the_question_needs_no_room_on_the_disk(two: Controllers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", no_space)
+    assert two.at("one").held("r1", "h00").held
+    with monkeypatch.context() as patched:
+        patched.setattr(fcntl, "flock", lambda *_: no_space(0))
+        with pytest.raises(fleet_state.DiskError):
+            two.at("one").held("r1", "h00")
+    # What the actions ask: who cannot tell, changes nothing.
+    lease = {"run": "r1", "state_dir": str(two.state.folder)}
+    assert fleet_lease.lost(lease, "h00") is None
+    assert fleet_lease.lost(None, "h00") is None
+    shutil.rmtree(two.state.folder)
+    assert (fleet_lease.lost(lease, "h00") or "").startswith("Nobody can tell whether the host still has its slot: ")
+    fleet_lease.watch(lease)
+
+
+@pytest.mark.parametrize("seconds", [61, 86400, 30 * 86400])
+def test_a_heartbeat_of_the_future_is_bounded(two: Controllers, seconds: int) -> None:
+    """The clock of the disk was wrong, or somebody has set it: an operator need not wait until then."""
+    two.silent("r1", -seconds)
+    assert two.at("two").force("h00").released is False
+    assert abs(time.time() - two.state.beat_file("r1").stat().st_mtime) < 20
+    two.silent("r1", 61)
+    assert two.at("two").force("h00").released is True
+
+
+def test_a_mark_of_the_future_keeps_nobody_waiting(state: State) -> None:
+    register(state, "r2", [{"name": name, "seconds": 60} for name in ("a", "b", "c")], max_unavailable=1)
+    assert state.take("r2", ask("a")).admitted
+    order = state.run("r2")["plan"]["order"]
+    first, second = (name for name in order if name != "a")
+    assert state.take("r2", ask(first)).waits
+    mark = state.folder / "runs" / "r2.waiting" / first
+    os.utime(mark, (time.time() + 86400,) * 2)
+    state.release("r2", "a")
+    assert state.take("r2", ask(second)).admitted
 
 
 # --- many processes ----------------------------------------------------------------------------------------------

@@ -436,6 +436,9 @@ def seen(boot: str | None = LATER, problem: object = None, signals: object = Non
             "Windows is still in the boot phase of servicing",
         ),
         (seen(signals={"cbs_reboot_in_progress": {"value": False}}), BOOT, True, ""),
+        # The task itself failed: ansible-core does not ask `until` again, and the rescue asks this.
+        ({"failed": True, "msg": "The task ran out of its time."}, BOOT, True, "The task ran out of its time."),
+        ({}, BOOT, True, "it was not asked"),
         # Not to know does not keep a host out for ever.
         (seen(signals={"cbs_reboot_in_progress": {"value": None}}), BOOT, True, ""),
         (seen(signals={"cbs_reboot_in_progress": None}), BOOT, True, ""),

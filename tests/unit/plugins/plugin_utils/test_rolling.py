@@ -70,6 +70,49 @@ def test_result_of_the_role_stands() -> None:
     assert rolling.end("a", decision(), done, ADMITTED, begun=True) == {"result": done, "out": False}
 
 
+def test_a_host_that_was_never_reached_is_out_nowhere() -> None:
+    """The role cannot tell where it is. The run can: nothing was begun on it, so it is where it was."""
+    done = {"outcome": "not_reached", "words": ["refused"], "failed": True, "out": True}
+    ended = rolling.end("a", decision(reached=False), done, ADMITTED, begun=True)
+    assert ended == {"result": {**done, "out": False}, "out": False}
+
+
+def test_what_fails_after_the_role_has_ended_is_not_lost() -> None:
+    done = {"outcome": "restarted", "words": ["One."], "failed": False, "out": False}
+    ended = rolling.end("a", decision(), done, ADMITTED, begun=True, failure="Record the end: No space left on device.")
+    assert (ended["result"]["failed"], ended["result"]["words"]) == (
+        True,
+        ["One.", "Record the end: No space left on device."],
+    )
+
+
+BUSY = {"offers": [{"code": "no_restart"}, {"code": "agent_busy"}]}
+
+
+@pytest.mark.parametrize(
+    ("before", "result", "adopted", "out"),
+    [
+        # The controller that began it may be alive and only not to be heard of.
+        (BUSY, {}, True, True),
+        ({}, {"decision": BUSY}, True, True),
+        ({}, {"install": {"outcome": "still_installing"}}, True, True),
+        # It has ended meanwhile.
+        (BUSY, {"decision": {"offers": [{"code": "no_restart"}]}}, True, False),
+        ({}, {"install": {"outcome": "installed"}}, True, False),
+        # Nobody else had it in its hands.
+        (BUSY, {}, False, False),
+        ({}, {"install": {"outcome": "still_installing"}}, False, False),
+    ],
+)
+def test_a_slot_that_was_taken_over_is_kept_while_the_host_installs(
+    before: dict[str, Any], result: dict[str, Any], adopted: bool, out: bool
+) -> None:
+    done = {"outcome": "blocked", "words": [], "failed": False, "out": False, **result}
+    ended = rolling.end("a", decision() | before, done, ADMITTED, begun=True, adopted=adopted)
+    assert (ended["out"], ended["result"]["out"]) == (out, out)
+    assert ended["result"]["words"] == ([rolling.AT_WORK, rolling.STAYS] if out else [])
+
+
 def test_host_that_is_out_keeps_its_slot_and_says_so() -> None:
     done = {"outcome": "verify_failed", "words": ["One."], "failed": True, "out": True}
     ended = rolling.end("a", decision(), done, ADMITTED, begun=True)

@@ -89,6 +89,12 @@ def test_a_slot_with_all_it_has() -> None:
             [(3, "drained", DRAINED), (9, "undrained", ACTIVE), (11, "restarting", {}), (12, "restarted", DONE)],
             [(3, 9), (11, 12)],
         ),
+        # Where the host is was judged at the end of its slot; the steps only tell since when.
+        ([(2, "slot_taken", SLOT), (5, "restarting", {}), (9, "slot_released", {"kept": False})], [(5, 9)]),
+        ([(2, "slot_taken", SLOT), (3, "drained", DRAINED), (9, "slot_released", {"kept": False})], [(3, 9)]),
+        ([(2, "slot_taken", SLOT), (3, "drained", DRAINED), (9, "slot_released", {"kept": True})], [(3, None)]),
+        ([(2, "slot_taken", SLOT), (9, "slot_released", {"kept": True})], [(9, None)]),
+        ([(2, "slot_taken", SLOT), (9, "slot_released", {"kept": None})], []),
         ([(9, "undrained", ACTIVE)], []),
         ([(9, "restarted", DONE)], []),
         ([(9, "slot_released", {"kept": True})], []),
