@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ SPEC = {
 }
 # What else a host is called by in an inventory.
 NAME_VARIABLES = ("ansible_host", "ansible_ssh_host", "ansible_winrm_host")
+# Bytes of a name, with room for a number, the ending and the name under which a file is written first.
+LONGEST = 200
 FACT = "recorded from a real host, the verdict is what the collection said; not reviewed"
 
 
@@ -51,9 +54,19 @@ def expectation(host: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def file_name(host: str) -> str:
-    """The name of a host's file; no fragment, and nothing that leads out of the folder."""
-    return re.sub(r"[^\w.-]", "-", host).lstrip("_.-") + ".yml"
+def file_names(hosts: Iterable[str]) -> dict[str, str]:
+    """The name of each host's file: none twice, none too long, no fragment, and nothing that leads out of the folder."""
+    found: dict[str, str] = {}
+    for host in sorted(hosts):
+        letters = (
+            re.sub(r"[^\w.-]", "-", host).lstrip("_.-").encode(errors="replace")[:LONGEST].decode(errors="ignore")
+            or "host"
+        )
+        numbered = (letters if number == 1 else f"{letters}-{number}" for number in itertools.count(1))
+        # A disk may not tell large letters from small ones.
+        taken = {name.casefold() for name in found.values()}
+        found[host] = next(name for one in numbered if (name := f"{one}.yml").casefold() not in taken)
+    return found
 
 
 class ActionModule(collector.SignalsAction):
@@ -79,8 +92,10 @@ class ActionModule(collector.SignalsAction):
         dest = Path(arguments["dest"])
         files: dict[str, str] = {}
         changed = False
-        for name, world in self.worlds(reached, variables, arguments).items():
-            path = dest / file_name(name)
+        made = self.worlds(reached, variables, arguments)
+        own = file_names(made)
+        for name, world in made.items():
+            path = dest / own[name]
             text = yaml.safe_dump(
                 world, explicit_start=True, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120
             )
