@@ -53,6 +53,7 @@ DONE_STEPS = (
     "removed",
     "verified_after",
     "restarted",
+    "bitlocker_resumed",
     "undrained",
     "host_finished",
     "slot_released",

@@ -226,6 +226,7 @@ STEPS: dict[str, Keys] = {
     "installing": Keys({"install": TEXTS}),
     "installed": INSTALL,
     "removing": Keys({"consent": Maybe(TRUTH), "consent_by": _CONSENT_BY, "plan": MAP}),
+    "bitlocker_suspending": Keys({"restarts": WHOLE}),
     "restarting": Keys({**RESTARTING, "lead": WHOLE}),
     "restarted": Keys({**RESTARTING, "done": Maybe(TRUTH)}),
     "host_finished": Keys({**END, "words": WORDS, "next_step": Maybe(TEXT)}),

@@ -124,6 +124,7 @@ VALUES: dict[str, dict[str, tuple[Any, ...]]] = {
         "kind": ("restart", "install"),
     },
     "announced": {"lead": (0, 120)},
+    "bitlocker_suspending": {"restarts": (1, 2)},
     "restarting": {
         "consent": (True, False, None),
         "before": ("2026-09-01T00:00:00Z", None),
