@@ -62,6 +62,9 @@ DONE_STEPS = (
 RESTART_KEYS = ("consent", "consent_by", "reason", "before", "after", "build", "state")
 # What installations need to be told as one.
 INSTALL_KEYS = {"outcome", "updates", "words", "changed", "started_at", "seconds", "proof"}
+PROOF_KEYS = {"before", "after", "track_kept", "restart_wanted_by"}
+MOMENT_KEYS = {"boot", "build", "kbs"}
+UPDATE_KEYS = {"id", "kb", "title", "result", "hresult", "message", "reoffered"}
 LEFT_SUSPENDED = (
     "BITLOCKER MAY STILL BE SUSPENDED: this run was about to suspend it, and nothing tells that it is on again. "
     "Resume it: Resume-BitLocker -MountPoint $env:SystemDrive."
@@ -427,10 +430,25 @@ def _restart(told: Mapping[str, Any], done: object) -> dict[str, Any]:
     return {"done": done, **{key: told.get(key) for key in RESTART_KEYS}}
 
 
+def _tells_all(install: Mapping[str, Any]) -> bool:
+    """Whether the result of an installation has all that is needed to make one of several."""
+    if not install.keys() >= INSTALL_KEYS or None in (install["updates"], install["words"], install["seconds"]):
+        return False
+    if not all(one.keys() >= UPDATE_KEYS for one in install["updates"]):
+        return False
+    proof = install["proof"]
+    if proof is None:
+        return True
+    moments = [proof[key] for key in ("before", "after") if proof.get(key) is not None]
+    return (
+        proof.keys() >= PROOF_KEYS and proof["before"] is not None and all(one.keys() >= MOMENT_KEYS for one in moments)
+    )
+
+
 def _install(steps: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     """What all installations of a host came to; of an older version, which tells less, the last one alone."""
     found = [one["data"] for one in steps if one["step"] == "installed"]
-    if all(one.keys() >= INSTALL_KEYS for one in found):
+    if all(map(_tells_all, found)):
         return host_rounds.together(found)
     return dict(found[-1])
 

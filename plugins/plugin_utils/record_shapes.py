@@ -106,10 +106,10 @@ WORDS = Kind("a list of sentences", _words)
 MAP = Keys({})
 
 _WINDOW = Maybe(Keys({"start": TIME, "end": TIME, "name": Maybe(TEXT)}, whole=True))
-_CONSENT_BY = Maybe(Keys({key: Maybe(TEXT) for key in ("ticket", "approver", "expires")}))
+_CONSENT_BY = Maybe(Keys({key: Maybe(TEXT) for key in ("ticket", "approver", "expires")}, whole=True))
 _OFFER = Keys(
     {
-        **dict.fromkeys(("id", "title", "restart", "restart_source", "decision"), TEXT),
+        **dict.fromkeys(("id", "title", "restart", "restart_source", "decision", "code"), TEXT),
         **dict.fromkeys(("kb", "severity", "released", "missing_since", "until", "limit"), Maybe(TEXT)),
         **dict.fromkeys(("kbs", "categories", "why"), TEXTS),
         **dict.fromkeys(("driver", "optional", "keeps_track"), Maybe(TRUTH)),
@@ -175,7 +175,9 @@ _UPDATE = Keys(
         **dict.fromkeys(("id", "title", "result"), TEXT),
         **dict.fromkeys(("kb", "hresult", "message"), Maybe(TEXT)),
         "reoffered": Maybe(TRUTH),
-    }
+    },
+    whole=True,
+    older=("hresult", "message", "reoffered"),
 )
 INSTALL = Keys(
     {

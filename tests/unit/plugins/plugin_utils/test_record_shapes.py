@@ -251,3 +251,36 @@ def test_a_line_of_a_wrong_kind_is_named(data: Json, said: str) -> None:
     entries, problems = record.parse(content(lines), "the record")
     assert len(entries) == 1
     assert problems[0].startswith(f"the record line 2: {said}")
+
+
+UPDATE = dict.fromkeys(("id", "kb", "title", "result"), "installed") | {
+    "hresult": None,
+    "message": None,
+    "reoffered": False,
+}
+SEEN = {"boot": "2026-09-01T00:00:00Z", "build": "26100.1", "kbs": ["KB1"], "pending": [], "restart_required": "no"}
+PROOF = {"before": SEEN, "after": SEEN, "track_kept": True, "restart_wanted_by": []}
+INSTALLED = {"outcome": "installed", "updates": [UPDATE], "words": ["One."], "changed": True, "started_at": None}
+INSTALLED |= {"seconds": 3, "proof": PROOF}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"updates": None},
+        {"words": None},
+        {"seconds": None},
+        {"updates": [{key: one for key, one in UPDATE.items() if key != "reoffered"}]},
+        {"proof": PROOF | {"before": None}},
+        {"proof": PROOF | {"before": {"boot": None}}},
+        {"proof": PROOF | {"after": {"boot": None}}},
+        {"proof": {"before": SEEN}},
+    ],
+)
+def test_installations_of_which_one_tells_too_little_are_not_made_one(changes: Json) -> None:
+    lines = [rolling.entry(number, "a", "installed", **INSTALLED) for number in (0, 1)]
+    assert record.results(lines, rolling.RUN)[0]["install"]["words"] == ["One."]
+    lines[1]["data"] |= changes
+    entries, problems = record.parse(content(lines))
+    assert problems == []
+    assert record.results(entries, rolling.RUN)[0]["install"] == lines[1]["data"]
