@@ -10,6 +10,7 @@ from typing import Any
 from ansible_collections.rebootless.patching.plugins.plugin_utils import host_run
 
 STAYS = "It is or may be out of service, so it keeps its slot until a later run has looked at it."
+AT_WORK_CODES = ("agent_busy", "servicing_in_progress")
 AT_WORK = "An ended run left it, and its update agent is at work: that run may go on with it."
 
 
@@ -64,10 +65,14 @@ def end(
 
 
 def at_work(decision: Mapping[str, Any] | None, result: Mapping[str, Any]) -> bool:
-    """Whether the host's update agent was at work when it was asked last.
+    """Whether the host's update agent or Windows' servicing was at work when it was asked last.
 
     The controller that began that may be alive and only not to be heard of.
     """
     last = result.get("decision") or decision or {}
-    busy = any(one.get("code") == "agent_busy" for one in last.get("offers", ()))
+    offered = last.get("offers", ())
+    # Blocked with nothing offered is a host that must not be touched.
+    busy = any(one.get("code") in AT_WORK_CODES for one in offered) or (
+        not offered and last.get("decision") == "blocked"
+    )
     return busy or (result.get("install") or {}).get("outcome") == "still_installing"

@@ -95,6 +95,9 @@ BUSY = {"offers": [{"code": "no_restart"}, {"code": "agent_busy"}]}
         # The controller that began it may be alive and only not to be heard of.
         (BUSY, {}, True, True),
         ({}, {"decision": BUSY}, True, True),
+        ({"offers": [{"code": "servicing_in_progress"}]}, {}, True, True),
+        ({"decision": "blocked"}, {}, True, True),
+        ({"decision": "blocked", "offers": [{"code": "blackout"}]}, {}, True, False),
         ({}, {"install": {"outcome": "still_installing"}}, True, True),
         # It has ended meanwhile.
         (BUSY, {"decision": {"offers": [{"code": "no_restart"}]}}, True, False),
