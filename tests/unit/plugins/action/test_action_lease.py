@@ -39,6 +39,7 @@ CLUSTER = {
     "nodes": [{"name": name, "state": "Up", "drain": "NotInitiated"} for name in ("n1", "n2")],
     "groups": [],
     "failed": [],
+    "known": [],
     "storage_jobs": 0,
 }
 
@@ -79,7 +80,10 @@ def change(name: str, lease: Json | None) -> tuple[Json, list[str]]:
         asked.append(str(given.get("state")))
         if module.endswith("windows_drain"):
             ok = realistic.ok({"changed": True})
-            return {"memory": realistic.ok(None), "cluster": realistic.ok(CLUSTER), "change": ok | {"value": True}}
+            shown = {"plain": True, "large": False, "sddl": "O:BAG:BAD:PAI(A;;FA;;;SY)(A;;FA;;;BA)"}
+            memory = realistic.ok({"base": shown, "folder": None, "file": None, "text": None})
+            boot = realistic.ok("2026-08-01T00:00:00Z")
+            return {"memory": memory, "boot": boot, "cluster": realistic.ok(CLUSTER), "change": ok | {"value": True}}
         if module.endswith("windows_packages"):
             package = {"name": PACKAGE, "state": "Installed", "type": "SecurityUpdate"}
             package["details"] = realistic.ok({"description": f"Fix for {KB}"})
