@@ -82,7 +82,13 @@ def patch_tuesday() -> int:
     inventory.write_text(yaml.safe_dump(groups), encoding="utf-8")
     count = sum(len(one["hosts"]) for one in groups.values())
     print(f"\nOne Patch Tuesday of {count} other hosts, a restart only where it is due and agreed ...", flush=True)
-    words = ["rebootless.patching.patch", "-f", "25", "-e", json.dumps({**RUN, "rebootless_dest": str(DEST)})]
+    words = [
+        "rebootless.patching.patch",
+        "-f",
+        "25",
+        "-e",
+        json.dumps({**RUN, "rebootless_dest": str(DEST), "rebootless_state": str(DEST / "fleet")}),
+    ]
     # An inventory that is added to the one of the simulated hosts.
     with_groups = ["bash", "-c", 'exec ansible-playbook -i "$ANSIBLE_INVENTORY" -i "$0" "$@"', str(inventory)]
     return play(

@@ -12,6 +12,7 @@ from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_state im
 from ansible_collections.rebootless.patching.plugins.plugin_utils.policy_error import PolicyError
 
 SPEC = {
+    "ended": {"type": "bool", "default": False},
     "run": {"type": "str", "required": True},
     "state_dir": {"type": "path", "required": True},
 }
@@ -20,7 +21,7 @@ SPEC = {
 class ActionModule(collector.SignalsAction):
     """Hold the hosts that ended badly against the run's budget; no host is contacted."""
 
-    TRANSFERS_FILES = False
+    ASKS_HOST = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the task."""
@@ -33,6 +34,8 @@ class ActionModule(collector.SignalsAction):
                 why = "In check mode no run is made known, so no host of it ended badly."
                 return result | {"open": True, "bad": [], "budget": None, "why": why}
             verdict = state.gate(arguments["run"])
+            if arguments["ended"] and not self._task.check_mode:
+                state.end(arguments["run"])
         except (PolicyError, StateError) as error:
             # The sentence is whole; with its cause ansible-core would say it twice.
             raise AnsibleActionFail(str(error)) from None

@@ -28,7 +28,7 @@ FORKS = 5
 class ActionModule(collector.SignalsAction):
     """Plan, register, start the heartbeat; no host is contacted."""
 
-    TRANSFERS_FILES = False
+    ASKS_HOST = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the task."""

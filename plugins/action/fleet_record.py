@@ -28,7 +28,7 @@ PATIENCE = 300.0
 class ActionModule(collector.SignalsAction):
     """Append one line; the host is not contacted."""
 
-    TRANSFERS_FILES = False
+    ASKS_HOST = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the task."""

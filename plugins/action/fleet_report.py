@@ -123,7 +123,7 @@ def unjudged(name: str, why: str, table: ReleaseTable, now: str | None) -> dict[
 class ActionModule(collector.SignalsAction):
     """Judge what the hosts answered, render it, and say by failing when hosts were not reached."""
 
-    TRANSFERS_FILES = False
+    ASKS_HOST = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the task."""

@@ -51,7 +51,7 @@ Done = TypeVar("Done")
 class ActionModule(collector.SignalsAction):
     """Take, give back, or clear up a slot; the host is not contacted."""
 
-    TRANSFERS_FILES = False
+    ASKS_HOST = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the task."""

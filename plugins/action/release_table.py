@@ -212,7 +212,7 @@ def write(path: Path, text: str, before: bytes | None) -> None:
 class ActionModule(collector.SignalsAction):
     """Read the sources, ask the core, put the table in place."""
 
-    TRANSFERS_FILES = False
+    ASKS_HOST = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the task."""

@@ -68,7 +68,7 @@ class Found(NamedTuple):
 class ActionModule(collector.SignalsAction):
     """Gather what was decided and done, render it, and say by failing when hosts did not end well."""
 
-    TRANSFERS_FILES = False
+    ASKS_HOST = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the task."""

@@ -72,7 +72,7 @@ def file_names(hosts: Iterable[str]) -> dict[str, str]:
 class ActionModule(collector.SignalsAction):
     """Turn what the hosts answered into files, and say by failing when hosts were not reached."""
 
-    TRANSFERS_FILES = False
+    ASKS_HOST = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the task."""

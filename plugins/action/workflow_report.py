@@ -24,7 +24,7 @@ SPEC = {
 class ActionModule(collector.SignalsAction):
     """Merge what the jobs passed on, print it as Markdown, and say by failing when hosts did not end well."""
 
-    TRANSFERS_FILES = False
+    ASKS_HOST = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the task."""

@@ -29,4 +29,10 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Name and function."""
-        return {"slot_again": rolling.again, "slot_end": slot_end, "slot_kind": rolling.kind}
+        return {
+            "planned_group": rolling.planned,
+            "planned_next": rolling.next_group,
+            "slot_again": rolling.again,
+            "slot_end": slot_end,
+            "slot_kind": rolling.kind,
+        }

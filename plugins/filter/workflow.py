@@ -13,15 +13,16 @@ from ansible_collections.rebootless.patching.plugins.plugin_utils.policy_error i
 
 
 def workflow_plan(
-    decisions: Sequence[Mapping[str, Any]],
+    decisions: Sequence[Mapping[str, Any] | None],
     groups: Sequence[Sequence[str]],
     fleet: object = None,
     forks: int = 5,
     domain: str = "",
 ) -> dict[str, Any]:
     """The plan that goes from node to node; `groups` are those of each decision's host, in the same order."""
-    of_host = {one["name"]: list(mine) for one, mine in zip(decisions, groups, strict=True)}
-    return _said(workflow.plan, decisions, of_host, fleet or {}, int(forks), domain)
+    # A host that could not even be asked has none.
+    of_host = {one["name"]: list(mine) for one, mine in zip(decisions, groups, strict=True) if one}
+    return _said(workflow.plan, [one for one in decisions if one], of_host, fleet or {}, int(forks), domain)
 
 
 def workflow_wave(

@@ -16,6 +16,12 @@ description:
   - Decides nothing and never fails for a closed gate; M(rebootless.patching.fleet_slot) lets no host out then.
   - Runs on the controller alone and contacts no host.
 options:
+  ended:
+    description:
+      - Whether the run has come to its end. No host goes out in it any more, and one that it leaves out of service is for the next run,
+        which may be of the same C(ansible-playbook).
+    type: bool
+    default: false
   state_dir:
     description: The directory that all runs on the fleet share, as given to M(rebootless.patching.fleet_plan).
     type: path

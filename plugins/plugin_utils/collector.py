@@ -8,6 +8,7 @@ Not part of the core: this file and deciding.py are the only ones of plugin_util
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleE
 from ansible.module_utils.json_utils import _filter_non_json_lines
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.rebootless.patching.plugins.plugin_utils import door, releases
+from ansible_collections.rebootless.patching.plugins.plugin_utils import door, inputs, releases
 
 TROUBLE: tuple[type[Exception], ...] = (AnsibleError, ConnectionError, TimeoutError)
 try:
@@ -43,8 +44,24 @@ COLLECTOR = "rebootless.patching.windows_signals_info"
 
 # Texts of ansible-core and pywinrm on the controller, so never in the host's language.
 PROBLEMS = (
+    ("become", re.compile(r"become plugin \S+ is not supported|invalid become method|running commands via", re.I)),
+    (
+        "controller",
+        re.compile(
+            r"connection plugin .* was not found|(winrm or requests|pypsrp or dependencies) (is|are) not installed"
+            r"|install the sshpass program",
+            re.I,
+        ),
+    ),
     ("auth", re.compile(r"credentials were rejected|\b401\b|authenticat|permission denied|InvalidCredentials", re.I)),
-    ("refused", re.compile(r"refused|unreachable|no route|name or service not known|getaddrinfo|resolve", re.I)),
+    (
+        "name",
+        re.compile(
+            r"name or service not known|name resolution|nodename nor servname|no address associated|getaddrinfo|resolve",
+            re.I,
+        ),
+    ),
+    ("refused", re.compile(r"refused|unreachable|no route", re.I)),
     ("timeout", re.compile(r"timed out|timeout", re.I)),
     ("dropped", re.compile(r"aborted|reset by peer|broken pipe|RemoteDisconnected|closed", re.I)),
 )
@@ -58,7 +75,7 @@ class Answer(NamedTuple):
 
 
 def problem(error: object) -> dict[str, str]:
-    """`{kind: refused|timeout|auth|dropped|failed, message}` of an error, on one line."""
+    """`{kind: refused|name|timeout|auth|become|controller|dropped|failed, message}` of an error, on one line."""
     message = door.line(error)
     kind = next((name for name, pattern in PROBLEMS if pattern.search(message)), "failed")
     return {"kind": kind, "message": message}
@@ -143,11 +160,27 @@ class SignalsAction(ActionBase):
 
     _supports_check_mode = True
     _supports_async = False
+    # Actions that ask no host write down and give back, which must go on whatever a host says.
+    ASKS_HOST = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Begin the task.
+
+        :raises AnsibleActionFail: the host has a fact with the name of a setting; a hook may have gathered it in mid-run
+        """
+        if self.ASKS_HOST:
+            held = task_vars or {}
+            lies = inputs.of_facts({str(held.get("inventory_hostname")): held.get("ansible_facts") or {}})
+            if lies:
+                raise AnsibleActionFail(" ".join(lies))
+        return dict(super().run(tmp, task_vars))
 
     def options(self, spec: Mapping[str, Any]) -> dict[str, Any]:
-        """The task's arguments, held against `spec`."""
+        """The task's arguments, held against `spec`. Of a path only `~` is filled in: a `$` is a letter like others."""
         _result, arguments = self.validate_argument_spec(argument_spec=dict(spec))
-        return dict(arguments)
+        paths = {name for name, option in spec.items() if option.get("type") == "path"}
+        given = {name: os.path.expanduser(str(self._task.args[name])) for name in paths & self._task.args.keys()}
+        return {**arguments, **{name: path for name, path in given.items() if arguments[name] is not None}}
 
     def _parse_returned_data(self, res: Mapping[str, Any], *more: Any, **named: Any) -> Any:
         """In place of ansible-core's, which prints what a module warns of as it is."""

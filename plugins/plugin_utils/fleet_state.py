@@ -209,6 +209,14 @@ class State:
         except (OSError, subprocess.SubprocessError) as error:
             raise StateError(f"The heartbeat of run {run} cannot be started: {error}.") from error
 
+    def end(self, run: str) -> None:
+        """A run has come to its end, though its ansible-playbook may go on with another: what it leaves out is the next run's.
+
+        :raises StateError: there is no such run, or the directory cannot be written
+        """
+        self.run(run)
+        self._touch(self._end_file(run))
+
     def run(self, run: str) -> dict[str, Any]:
         """The file of a run.
 
@@ -396,6 +404,10 @@ class State:
         """The file that the heartbeat of a run touches."""
         return self.run_folder / file_name(run, ".beat")
 
+    def _end_file(self, run: str) -> Path:
+        """The file that is there when a run has come to its end, though its ansible-playbook may go on."""
+        return self.run_folder / file_name(run, ".ended")
+
     def _run_file(self, run: str) -> Path:
         return self.run_folder / file_name(run, ".json")
 
@@ -433,7 +445,9 @@ class State:
             raise StateError(f"host: {host} is not in the plan of run {found['run']}.")
 
     def _alive(self, run: str, whose: Mapping[str, Any], clock: float) -> bool:
-        """Whether the controlling process of a run runs here, or was heard of elsewhere."""
+        """Whether a run has not come to its end, and its controlling process runs here or was heard of elsewhere."""
+        if self._end_file(run).exists():
+            return False
         here = (socket.gethostname(), fleet_beat.place())
         if (whose["host"], whose["place"]) == here:
             return bool(fleet_beat.started(whose["pid"]) == whose["pid_start"])

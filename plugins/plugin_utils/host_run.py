@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from ansible_collections.rebootless.patching.plugins.plugin_utils import door
 from ansible_collections.rebootless.patching.plugins.plugin_utils.decide import UNPLACED
+from ansible_collections.rebootless.patching.plugins.plugin_utils.reasons import reach
 from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import moment
 
 # An installation that has come to its end, good or bad: only then may a host restart.
@@ -194,6 +195,8 @@ def _next_step(outcome: str, failed: bool, decision: Mapping[str, Any] | None) -
         return SAY_SOMETHING
     if outcome == "restart_due" and decision and decision["restart"]["consent"] is True:
         return AGREED
+    if outcome == "not_reached" and decision and decision["problem"]:
+        return f"{reach(decision['problem']['kind'])}, then run again."
     return NEXT_STEPS.get(outcome)
 
 

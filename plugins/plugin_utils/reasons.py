@@ -32,6 +32,24 @@ def advice(causes: Iterable[str], *, sentence: bool = True) -> str:
     return found[:1].upper() + found[1:] if sentence else found
 
 
+# What helps when a host gave no signals, by the kind of its problem.
+UNREACHED = {
+    "refused": "Make the host reachable for Ansible (power, port)",
+    "name": "Mend the host's name or ansible_host in the inventory, or the name in the domain name system",
+    "timeout": "See why the host does not answer in time (power, network, load)",
+    "auth": "Give Ansible an account that may log on to the host",
+    "become": "Take become out of ansible.cfg and the inventory for this host, or set ansible_become_method to runas",
+    "controller": "Mend ansible_connection, or install what is missing on the controller",
+    "dropped": "See whether the host was restarting, or what cut the connection",
+    "failed": "Look at the message: the host was asked and the asking failed",
+}
+
+
+def reach(kind: object) -> str:
+    """What helps against a problem of this kind, without a full stop."""
+    return UNREACHED.get(str(kind), UNREACHED["failed"])
+
+
 class Kind(NamedTuple):
     """A reason's texts; `{…}` are filled in per host. `rests_on` are the probes without which it is never said."""
 

@@ -54,6 +54,9 @@ PRODUCTS = {
 }
 PROBLEMS = {
     "refused": "connection refused",
+    "name": "unknown name",
+    "become": "become set wrongly",
+    "controller": "controller lacks something",
     "timeout": "timed out",
     "auth": "not authorised",
     "dropped": "connection dropped",

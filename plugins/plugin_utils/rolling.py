@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ansible_collections.rebootless.patching.plugins.plugin_utils import host_run
 
+PLANNED = "rebootless_planned_"
+NOBODY = "!all"
 STAYS = "It is or may be out of service, so it keeps its slot until a later run has looked at it."
 AT_WORK_CODES = ("agent_busy", "servicing_in_progress")
 AT_WORK = "An ended run left it, and its update agent is at work: that run may go on with it."
@@ -30,6 +32,21 @@ def again(decision: Mapping[str, Any], answer: Mapping[str, Any]) -> bool:
     Waiting can take hours, and another run may have had the host in its hands; so may it have had one that was not reached.
     """
     return bool(answer["admitted"]) and (answer["waited"] > 0 or not decision["reached"])
+
+
+def planned(groups: Mapping[str, Collection[str]], hosts: Collection[str]) -> str:
+    """The group with the plan's order of the run that has just been planned for some of these hosts.
+
+    Each run of an ansible-playbook has a group of its own, since hosts never leave one. Where the newest has other hosts, this
+    run was not planned, so it is for nobody.
+    """
+    newest = next((name for name in reversed(list(groups)) if name.startswith(PLANNED)), None)
+    return newest if newest is not None and set(groups[newest]) <= set(hosts) else NOBODY
+
+
+def next_group(groups: Collection[str]) -> str:
+    """The name of a group that no run of this ansible-playbook has."""
+    return f"{PLANNED}{sum(name.startswith(PLANNED) for name in groups) + 1}"
 
 
 def end(

@@ -10,19 +10,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ansible_collections.rebootless.patching.plugins.plugin_utils import pending_reboot, track, untouchable, warnings
+from ansible_collections.rebootless.patching.plugins.plugin_utils.reasons import reach
 from ansible_collections.rebootless.patching.plugins.plugin_utils.releases import ReleaseTable
 from ansible_collections.rebootless.patching.plugins.plugin_utils.restart_risks import looked_at, restart_risks
 from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import Signals, shown
 
 STATES = track.STATES
-# What helps when a host gave no signals, by the kind of its problem.
-UNREACHED = {
-    "refused": "Make the host reachable for Ansible (power, name, port)",
-    "timeout": "See why the host does not answer in time (power, network, load)",
-    "auth": "Give Ansible an account that may log on to the host",
-    "dropped": "See whether the host was restarting, or what cut the connection",
-    "failed": "Look at the message: the host was asked and the asking failed",
-}
 DEFAULT_CLASSES = pending_reboot.DEFAULT_CLASSES
 
 
@@ -58,9 +51,8 @@ def host_status(
     if signals is None:
         verdict = track.Verdict(state="unknown")
         words = trouble or {}
-        kind = words.get("kind", "failed")
-        step = UNREACHED.get(kind, UNREACHED["failed"])
-        verdict.say("host_not_reached", kind=kind, message=words.get("message", "no answer"), step=step)
+        kind, message = words.get("kind", "failed"), words.get("message", "no answer")
+        verdict.say("host_not_reached", kind=kind, message=message, step=reach(kind))
     else:
         servicing = [one for one in pending["reasons"] if one["class"] == "servicing"]
         waiting = [one for one in servicing if one["source"] != pending_reboot.AT_WORK]

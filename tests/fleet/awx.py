@@ -53,6 +53,8 @@ def job(node: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
 
     with tempfile.TemporaryDirectory() as folder:
         variables = Path(folder) / "extra.yml"
+        # Under AWX all of it is in the container; here the present directory is the checkout's.
+        extra = {"rebootless_dest": f"{folder}/reports", **extra}
         variables.write_text(yaml.dump(extra, Dumper=Unsafe, default_flow_style=False), encoding="utf-8")
         done = ansible_runner.run(
             private_data_dir=folder,
@@ -65,7 +67,7 @@ def job(node: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
                     node.get("more", ""),
                 ]
             ),
-            envvars={"PWD": folder},
+            envvars={"XDG_STATE_HOME": folder},
             quiet=True,
             event_handler=event,
             cancel_callback=cancelled.is_set,

@@ -93,6 +93,8 @@ def environment() -> dict[str, str]:
 def simfleet(command: list[str], scratch: Path, *, worlds: Path, executor: str, options: tuple[str, ...] = ()) -> Run:
     """Run `command` against the hosts of `worlds`; the first word is looked up beside the controller."""
     found = environment() | {"ANSIBLE_ACTION_PLUGINS": str(HERE / "playbooks" / "action_plugins"), "COLUMNS": "160"}
+    # Nobody's own leases, where a test names no directory for them.
+    found["XDG_STATE_HOME"] = str(scratch / "state")
     counters = scratch / "counters.json"
     fleet = [sys.executable, str(HERE / "simfleet"), "--worlds", str(worlds), "--executor", executor]
     argv = [*fleet, "--counters", str(counters), *options, "--", *command]

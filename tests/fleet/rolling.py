@@ -207,7 +207,8 @@ class Rolled:
 
 def command(dest: Path, *, playbook: str = "patch", more: Sequence[str] = (), **extra: Any) -> list[str]:
     """A rolling run that agrees to restarts, with variables for the whole run."""
-    variables = {**ROLLING, "rebootless_consent": True, "rebootless_dest": str(dest), **extra}
+    folders = {"rebootless_dest": str(dest), "rebootless_state": str(dest / "fleet")}
+    variables = {**ROLLING, "rebootless_consent": True, **folders, **extra}
     return ["ansible-playbook", f"rebootless.patching.{playbook}", *FORKS, "-e", json.dumps(variables), *more]
 
 

@@ -114,7 +114,8 @@ def rolling(folder: Path, slots: int, forks: int, seconds: Mapping[str, float]) 
     """patch.yml with the same limit, which knows from earlier runs how long its hosts take."""
     known = {name: f"{max(1, round(down))}m" for name, down in seconds.items()}
     spec = {"max_unavailable": slots, "durations": known}
-    given = {"rebootless_consent": True, "rebootless_dest": str(folder), "rebootless_fleet": spec, **QUICK}
+    folders = {"rebootless_dest": str(folder), "rebootless_state": str(folder / "fleet")}
+    given = {"rebootless_consent": True, "rebootless_fleet": spec, **folders, **QUICK}
     return ["ansible-playbook", "rebootless.patching.patch", "-f", str(forks), "-e", json.dumps(given)]
 
 

@@ -76,6 +76,7 @@ def play(
         "baseline_drain_interval": 1,
         "rebootless_slot_interval": 1,
         "rebootless_dest": str(dest),
+        "rebootless_state": str(dest / "fleet"),
         "rebootless_fleet": {**WIDE, **(spec or {})},
     }
     ours = str(collections or ROOT / "build" / "collections")

@@ -397,6 +397,23 @@ def test_an_orphan_that_is_out_stays_counted(state: State) -> None:
     assert state.take("r2", ask("h01")).code == "wait_limit"
 
 
+def test_a_run_ends_before_its_process_does(state: State) -> None:
+    """One ansible-playbook may go through several runs: none admits anybody, or keeps anybody, after its end."""
+    state.take("r1", ask("h00"), "restarting")
+    state.keep("r1", "h00", {"outcome": "unhealthy", "failed": True})
+    register(state, "r2", max_unavailable=1)
+    assert not state.take("r2", ask("h00")).admitted
+    state.end("r1")
+    state.end("r1")
+    with pytest.raises(StateError, match="run: r1 has ended"):
+        state.take("r1", ask("h01"))
+    adopted = state.take("r2", ask("h00")).adopted
+    assert adopted is not None
+    assert adopted["run"] == "r1"
+    with pytest.raises(StateError, match="run: r9 is not in"):
+        state.end("r9")
+
+
 def test_an_operator_frees_orphans_alone(state: State) -> None:
     state.take("r1", ask("h00"))
     assert state.force("h00").why == "Run r1, whose slot it is, lives."

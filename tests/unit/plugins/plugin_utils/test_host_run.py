@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.rebootless.patching.plugins.plugin_utils import host_run, install
+from ansible_collections.rebootless.patching.plugins.plugin_utils.reasons import UNREACHED
 from host_cases import PROBLEM, WINDOW, agreed, decision
 from hypothesis import given
 from hypothesis import strategies as st
@@ -317,8 +318,11 @@ ENDS: list[tuple[dict[str, Any], str, bool, list[str]]] = [
 ]
 
 
-def next_step(outcome: str, failed: bool, consent: Any) -> str | None:
-    """Nobody has to say yes or no who has said it already."""
+def next_step(outcome: str, failed: bool, decided: Any) -> str | None:
+    """Nobody has to say yes or no who has said it already; who is not reached is told what helps against that."""
+    consent = ((decided or {}).get("restart") or {}).get("consent")
+    if outcome == "not_reached" and decided["problem"]:
+        return f"{UNREACHED[decided['problem']['kind']]}, then run again."
     if outcome == "restart_due" and (failed or consent is True):
         return host_run.SAY_SOMETHING if failed else host_run.AGREED
     return host_run.NEXT_STEPS.get(outcome)
@@ -335,7 +339,7 @@ def test_result(given_one: dict[str, Any], outcome: str, failed: bool, words: li
         **{key: parts[key] for key in ("decision", "install", "verify", "restart")},
         "outcome": outcome,
         "words": words,
-        "next_step": next_step(outcome, failed, ((parts["decision"] or {}).get("restart") or {}).get("consent")),
+        "next_step": next_step(outcome, failed, parts["decision"]),
         "failed": failed,
     }
 

@@ -170,3 +170,23 @@ def test_who_keeps_its_slot(reached: bool | None, done: bool | None, begun: bool
     ended = rolling.end("a", decided, result, ADMITTED, begun=begun, adopted=adopted)
     assert ended["out"] is out
     assert (rolling.STAYS in ended["result"]["words"]) is out
+
+
+@pytest.mark.parametrize(
+    ("groups", "hosts", "group"),
+    [
+        ({"all": ["a", "b"], "rebootless_planned_1": ["a"]}, ["a", "b"], "rebootless_planned_1"),
+        ({"rebootless_planned_1": ["a"], "rebootless_planned_2": ["b"], "web": []}, ["b"], "rebootless_planned_2"),
+        ({"rebootless_planned_9": ["a"], "rebootless_planned_10": ["b"]}, ["b"], "rebootless_planned_10"),
+        # The newest is that of a run before, which had other hosts.
+        ({"rebootless_planned_1": ["a"]}, ["b"], "!all"),
+        ({"rebootless_planned_1": ["a", "b"]}, ["b"], "!all"),
+        ({"all": ["a"], "web": ["a"]}, ["a"], "!all"),
+    ],
+)
+def test_a_run_is_for_the_hosts_that_it_planned_itself(
+    groups: dict[str, list[str]], hosts: list[str], group: str
+) -> None:
+    assert rolling.planned(groups, hosts) == group
+    assert rolling.next_group(groups) not in groups
+    assert rolling.planned({**groups, rolling.next_group(groups): hosts}, hosts) == rolling.next_group(groups)
