@@ -446,7 +446,7 @@ TABLE: dict[str, Row] = {
         "installed",
         {BASELINE: IN},
         "",
-        fault("cut", SIGNALS, 4),
+        fault("cut", SIGNALS, 5),
         AGREED,
         restarts=1,
     ),
