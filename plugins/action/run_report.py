@@ -15,14 +15,17 @@ from ansible.utils.display import Display
 from ansible_collections.rebootless.patching.plugins.action import fleet_report
 from ansible_collections.rebootless.patching.plugins.plugin_utils import (
     collector,
+    decide,
     door,
     query,
     record,
+    releases,
     rendering,
     run_history,
     run_report,
     workflow,
 )
+from ansible_collections.rebootless.patching.plugins.plugin_utils.policy import Policy
 
 SPEC = {
     "artifact_bytes": {"type": "int"},
@@ -190,14 +193,25 @@ class ActionModule(collector.SignalsAction):
         if arguments["record"] is not None:
             found = self.recorded(arguments["record"], arguments["run"])
         results = {one["name"]: one for one in found.hosts}
+        held: dict[str, dict[str, Any] | None] = {}
         if arguments["result_var"] is not None:
             held = self.registered(arguments["result_var"], arguments["hosts"], variables)
             results |= {name: self.newer(name, one, results.get(name)) for name, one in held.items()}
         if kind == "plan":
-            decided = [one["decision"] for one in results.values() if one["decision"] is not None]
+            known = [
+                (name, one["decision"]) for name, one in results.items() if one["decision"] is not None or name in held
+            ]
+            decided = [decision or self.undecided(name) for name, decision in known]
             where = arguments["result_var"] or arguments["record"]
             return found._replace(hosts=self.decisions(decided, where))
         return found._replace(hosts=list(results.values()))
+
+    @staticmethod
+    def undecided(name: str) -> dict[str, Any]:
+        """The decision on a host whose task Ansible ended before anything was asked, for one by its connection plugin."""
+        problem = {"kind": "controller", "message": "It was not decided on: Ansible ended its task."}
+        table = releases.ReleaseTable.load(releases.shipped())
+        return decide.decide(name, None, table, Policy.load({}), datetime.now(UTC), problem=problem)
 
     @staticmethod
     def newer(name: str, held: dict[str, Any] | None, recorded: dict[str, Any] | None) -> dict[str, Any]:
