@@ -21,7 +21,7 @@ from unittest import mock
 
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.rebootless.patching.plugins.plugin_utils import awx_content
+from ansible_collections.rebootless.patching.plugins.plugin_utils.awx import content as awx_content
 from dateutil.rrule import rrulestr
 from dateutil.tz import gettz
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils.reasons import (
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host.reasons import (
     ADVICE,
     CAUSE,
     REASONS,
@@ -24,7 +24,7 @@ HEAD = """\
 
 Every code that a status can give, what it says, what puts it right, and the fact it rests on. A `cause` explains the
 state; a `warning` must be seen and does not turn the state. `{…}` is filled in per host. A unit test holds this page
-against the catalogue in `plugins/plugin_utils/reasons.py`.
+against the catalogue in `plugins/plugin_utils/host/reasons.py`.
 
 How trustworthy a fact is stands where it is named: facts that only one public place gives, or that are inferred, never
 decide alone here.

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Make plugins/plugin_utils/data/releases.json from the researched history, sources and trust kept.
+"""Make plugins/plugin_utils/host/data/releases.json from the researched history, sources and trust kept.
 
 usage: tools/make_releases.py HOTPATCH_RELEASES_YML
 """
@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-DEST = Path(__file__).resolve().parent.parent / "plugins" / "plugin_utils" / "data" / "releases.json"
+DEST = Path(__file__).resolve().parent.parent / "plugins" / "plugin_utils" / "host" / "data" / "releases.json"
 CVRF = "MSRC CVRF documents of that month (release-sources.md section 7); date is the Patch Tuesday of the month"
 HISTORY = "Microsoft Learn, Windows Server release history (release-sources.md section 7)"
 SECONDARY = "Third parties that quote Microsoft (release-sources.md section 7)"

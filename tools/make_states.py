@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils import host_run, pending_reboot, report_parts
-from ansible_collections.rebootless.patching.plugins.plugin_utils.reasons import CAUSE, REASONS, WARNING
-from ansible_collections.rebootless.patching.plugins.plugin_utils.report_parts import Word
-from ansible_collections.rebootless.patching.plugins.plugin_utils.run_words import (
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host import pending_restart as pending_reboot
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host.reasons import CAUSE, REASONS, WARNING
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run import outcome as host_run
+from ansible_collections.rebootless.patching.plugins.plugin_utils.report import page as report_parts
+from ansible_collections.rebootless.patching.plugins.plugin_utils.report.page import Word
+from ansible_collections.rebootless.patching.plugins.plugin_utils.report.vocabulary import (
     DECISIONS,
     NEXT_STEPS,
     OFFER_DECISIONS,

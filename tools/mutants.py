@@ -42,48 +42,48 @@ ROOT = Path(__file__).resolve().parent.parent
 CORE = ROOT / "plugins" / "plugin_utils"
 TESTS = ROOT / "tests" / "unit" / "plugins" / "plugin_utils"
 MODULES = (
-    "bitlocker",
-    "calendar",
-    "consent",
-    "decide",
-    "drain",
-    "drain_memory",
-    "exposure",
-    "fleet_admission",
-    "fleet_plan",
-    "fleet_spec",
-    "hooks",
-    "host_rounds",
-    "host_run",
-    "install",
-    "known_issues",
-    "learn_page",
-    "msrc",
-    "offers",
-    "pending_reboot",
-    "policy",
-    "policy_error",
-    "preflight",
-    "reasons",
-    "record",
-    "release_merge",
-    "releases",
-    "restart_risks",
-    "rollback",
-    "rollback_end",
-    "rolling",
-    "rulings",
-    "signals",
-    "status",
-    "time_left",
-    "track",
-    "verify",
-    "warnings",
-    "windows",
-    "workflow",
+    "awx/workflow",
+    "base/checks",
+    "base/patch_tuesday",
+    "base/signals",
+    "decision/case",
+    "decision/consent",
+    "decision/decide",
+    "decision/exposure",
+    "decision/offers",
+    "decision/policy",
+    "decision/windows",
+    "fleet/admission",
+    "fleet/plan",
+    "fleet/spec",
+    "fleet/time_left",
+    "host/cautions",
+    "host/pending_restart",
+    "host/reasons",
+    "host/releases",
+    "host/restart_risks",
+    "host/status",
+    "host/track",
+    "host_run/bitlocker",
+    "host_run/drain",
+    "host_run/drain_memory",
+    "host_run/health",
+    "host_run/hooks",
+    "host_run/install",
+    "host_run/known_issues",
+    "host_run/outcome",
+    "host_run/preflight",
+    "host_run/rollback_plan",
+    "host_run/rollback_result",
+    "host_run/rounds",
+    "host_run/slot",
+    "release_update/learn_page",
+    "release_update/merge",
+    "release_update/msrc",
+    "store/record",
 )
 # Whose rules are tested through another module.
-TESTED_BY = {"exposure": "decide", "policy_error": "policy", "rulings": "decide", "time_left": "progress"}
+TESTED_BY = {"exposure": "decide", "checks": "policy", "case": "decide", "time_left": "tracker"}
 # Which hold every module to the same.
 TESTS_OF_ALL = ("test_frozen.py",)
 HARMLESS = sorted((ROOT / "tests").glob("mutants-harmless-*.yml"))
@@ -171,7 +171,7 @@ def mutated(tree: Node, operator: Operator, place: int, index: int) -> str:
 def own_tests(path: Path) -> list[str]:
     """The test files of a module."""
     subjects = {path.stem, TESTED_BY.get(path.stem, path.stem)}
-    files = [one for name in subjects for one in TESTS.glob(f"test_{name}*.py")]
+    files = [one for name in subjects for one in TESTS.glob(f"*/test_{name}*.py")]
     return sorted(map(str, [*files, *(TESTS / name for name in TESTS_OF_ALL)]))
 
 

@@ -14,13 +14,10 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.urls import ConnectionError as UrlError
 from ansible.module_utils.urls import MissingModuleError, open_url
 from ansible_collections.rebootless.patching.plugins.action import health_info
-from ansible_collections.rebootless.patching.plugins.plugin_utils import (
-    collector,
-    drain,
-    drain_memory,
-    fleet_lease,
-    verify,
-)
+from ansible_collections.rebootless.patching.plugins.plugin_utils.controller import action_base as collector
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run import drain, drain_memory
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run import health as verify
+from ansible_collections.rebootless.patching.plugins.plugin_utils.store import fencing as fleet_lease
 
 MODULE = "rebootless.patching.windows_drain"
 SPEC = {

@@ -7,9 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.rebootless.patching.plugins.plugin_utils import collector
-from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_state import State, StateError
-from ansible_collections.rebootless.patching.plugins.plugin_utils.policy_error import PolicyError
+from ansible_collections.rebootless.patching.plugins.plugin_utils.base.checks import PolicyError
+from ansible_collections.rebootless.patching.plugins.plugin_utils.controller import action_base as collector
+from ansible_collections.rebootless.patching.plugins.plugin_utils.store.leases import State, StateError
 
 SPEC = {
     "ended": {"type": "bool", "default": False},

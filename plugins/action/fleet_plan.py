@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, fleet_plan, record
-from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_spec import FleetSpec
-from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_state import State, StateError
-from ansible_collections.rebootless.patching.plugins.plugin_utils.policy_error import PolicyError
+from ansible_collections.rebootless.patching.plugins.plugin_utils.base.checks import PolicyError
+from ansible_collections.rebootless.patching.plugins.plugin_utils.controller import action_base as collector
+from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet import plan as fleet_plan
+from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet.spec import FleetSpec
+from ansible_collections.rebootless.patching.plugins.plugin_utils.store import record
+from ansible_collections.rebootless.patching.plugins.plugin_utils.store.leases import State, StateError
 
 SPEC = {
     "forks": {"type": "int"},

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, disk, fleet_lease, record
+from ansible_collections.rebootless.patching.plugins.plugin_utils.controller import action_base as collector
+from ansible_collections.rebootless.patching.plugins.plugin_utils.store import disk, record
+from ansible_collections.rebootless.patching.plugins.plugin_utils.store import fencing as fleet_lease
 
 SPEC = {
     "data": {"type": "dict", "default": {}},

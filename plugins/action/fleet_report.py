@@ -15,20 +15,16 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.utils.display import Display
-from ansible_collections.rebootless.patching.plugins.plugin_utils import (
-    collector,
-    door,
-    pending_reboot,
-    query,
-    release_merge,
-    rendering,
-    report,
-    status,
-    track,
-    workflow,
-)
-from ansible_collections.rebootless.patching.plugins.plugin_utils.releases import ReleaseTable
-from ansible_collections.rebootless.patching.plugins.plugin_utils.rendering import Doc
+from ansible_collections.rebootless.patching.plugins.plugin_utils.awx import workflow
+from ansible_collections.rebootless.patching.plugins.plugin_utils.base import door
+from ansible_collections.rebootless.patching.plugins.plugin_utils.controller import action_base as collector
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host import pending_restart as pending_reboot
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host import query, status, track
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host.releases import ReleaseTable
+from ansible_collections.rebootless.patching.plugins.plugin_utils.release_update import merge as release_merge
+from ansible_collections.rebootless.patching.plugins.plugin_utils.report import rendering
+from ansible_collections.rebootless.patching.plugins.plugin_utils.report import status_report as report
+from ansible_collections.rebootless.patching.plugins.plugin_utils.report.rendering import Doc
 
 SPEC = {
     "artifact_bytes": {"type": "int"},

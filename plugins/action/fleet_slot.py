@@ -12,16 +12,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, disk, fleet_admission
-from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_admission import Answer, Ask, iso
-from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_spec import FleetSpec
-from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_state import (
-    Given,
-    Held,
-    State,
-    StateError,
-)
-from ansible_collections.rebootless.patching.plugins.plugin_utils.policy_error import PolicyError
+from ansible_collections.rebootless.patching.plugins.plugin_utils.base.checks import PolicyError
+from ansible_collections.rebootless.patching.plugins.plugin_utils.controller import action_base as collector
+from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet import admission as fleet_admission
+from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet.admission import Answer, Ask, iso
+from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet.spec import FleetSpec
+from ansible_collections.rebootless.patching.plugins.plugin_utils.store import disk
+from ansible_collections.rebootless.patching.plugins.plugin_utils.store.leases import Given, Held, State, StateError
 
 SPEC = {
     "force": {"type": "bool", "default": False},

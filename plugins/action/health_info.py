@@ -14,7 +14,8 @@ from urllib.error import HTTPError
 
 from ansible.module_utils.urls import ConnectionError as UrlError
 from ansible.module_utils.urls import MissingModuleError, open_url
-from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, verify
+from ansible_collections.rebootless.patching.plugins.plugin_utils.controller import action_base as collector
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run import health as verify
 
 SERVICES = "ansible.windows.win_service_info"
 PORTS = "ansible.windows.win_wait_for"

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, status
+from ansible_collections.rebootless.patching.plugins.plugin_utils.controller import action_base as collector
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host import status
 
 SPEC = {
     "azure": {"type": "dict"},

@@ -13,19 +13,15 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from ansible.errors import AnsibleActionFail, AnsibleError
-from ansible_collections.rebootless.patching.plugins.plugin_utils import (
-    collector,
-    decide,
-    deciding,
-    door,
-    fleet_lease,
-    host_run,
-    install,
-    offers,
-    status,
-    untouchable,
-)
-from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import Signals, Unknown
+from ansible_collections.rebootless.patching.plugins.plugin_utils.base import door
+from ansible_collections.rebootless.patching.plugins.plugin_utils.base.signals import Signals, Unknown
+from ansible_collections.rebootless.patching.plugins.plugin_utils.controller import action_base as collector
+from ansible_collections.rebootless.patching.plugins.plugin_utils.controller import deciding
+from ansible_collections.rebootless.patching.plugins.plugin_utils.decision import decide, offers
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host import status, untouchable
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run import install
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run import outcome as host_run
+from ansible_collections.rebootless.patching.plugins.plugin_utils.store import fencing as fleet_lease
 
 WIN_UPDATES = "ansible.windows.win_updates"
 SPEC = {

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, pending_reboot, untouchable
+from ansible_collections.rebootless.patching.plugins.plugin_utils.controller import action_base as collector
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host import pending_restart as pending_reboot
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host import untouchable
 
 SPEC = {
     "cim_timeout": {"type": "int", "default": 20},

@@ -7,8 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, known_issues, preflight
-from ansible_collections.rebootless.patching.plugins.plugin_utils.policy_error import PolicyError
+from ansible_collections.rebootless.patching.plugins.plugin_utils.base.checks import PolicyError
+from ansible_collections.rebootless.patching.plugins.plugin_utils.controller import action_base as collector
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run import known_issues, preflight
 
 COLLECTOR = "rebootless.patching.windows_preflight_info"
 SPEC = {

@@ -17,14 +17,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible.module_utils.urls import open_url
-from ansible_collections.rebootless.patching.plugins.plugin_utils import (
-    calendar,
-    collector,
-    learn_page,
-    msrc,
-    release_merge,
-    releases,
-)
+from ansible_collections.rebootless.patching.plugins.plugin_utils.base import patch_tuesday as calendar
+from ansible_collections.rebootless.patching.plugins.plugin_utils.controller import action_base as collector
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host import releases
+from ansible_collections.rebootless.patching.plugins.plugin_utils.release_update import learn_page, msrc
+from ansible_collections.rebootless.patching.plugins.plugin_utils.release_update import merge as release_merge
 
 LEARN = "https://learn.microsoft.com/en-us/windows/release-health/"
 URLS = {

@@ -11,14 +11,12 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.rebootless.patching.plugins.plugin_utils import (
-    collector,
-    fleet_lease,
-    rollback,
-    rollback_end,
-    status,
-)
-from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import Signals
+from ansible_collections.rebootless.patching.plugins.plugin_utils.base.signals import Signals
+from ansible_collections.rebootless.patching.plugins.plugin_utils.controller import action_base as collector
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host import status
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run import rollback_plan as rollback
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run import rollback_result as rollback_end
+from ansible_collections.rebootless.patching.plugins.plugin_utils.store import fencing as fleet_lease
 
 MODULE = "rebootless.patching.windows_packages"
 SPEC = {

@@ -14,7 +14,9 @@ import yaml
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.utils.display import Display
-from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, inputs, record
+from ansible_collections.rebootless.patching.plugins.plugin_utils.controller import action_base as collector
+from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet import inputs
+from ansible_collections.rebootless.patching.plugins.plugin_utils.store import record
 
 SPEC = {
     "dest": {"type": "path"},

@@ -13,19 +13,15 @@ from typing import Any, NamedTuple
 from ansible.errors import AnsibleActionFail
 from ansible.utils.display import Display
 from ansible_collections.rebootless.patching.plugins.action import fleet_report
-from ansible_collections.rebootless.patching.plugins.plugin_utils import (
-    collector,
-    decide,
-    door,
-    query,
-    record,
-    releases,
-    rendering,
-    run_history,
-    run_report,
-    workflow,
-)
-from ansible_collections.rebootless.patching.plugins.plugin_utils.policy import Policy
+from ansible_collections.rebootless.patching.plugins.plugin_utils.awx import workflow
+from ansible_collections.rebootless.patching.plugins.plugin_utils.base import door
+from ansible_collections.rebootless.patching.plugins.plugin_utils.controller import action_base as collector
+from ansible_collections.rebootless.patching.plugins.plugin_utils.decision import decide
+from ansible_collections.rebootless.patching.plugins.plugin_utils.decision.policy import Policy
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host import query, releases
+from ansible_collections.rebootless.patching.plugins.plugin_utils.report import render as run_report
+from ansible_collections.rebootless.patching.plugins.plugin_utils.report import rendering
+from ansible_collections.rebootless.patching.plugins.plugin_utils.store import record, run_history
 
 SPEC = {
     "artifact_bytes": {"type": "int"},

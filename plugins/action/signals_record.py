@@ -15,7 +15,9 @@ from typing import Any
 import yaml
 from ansible.errors import AnsibleActionFail
 from ansible_collections.rebootless.patching.plugins.action import fleet_report
-from ansible_collections.rebootless.patching.plugins.plugin_utils import anonymiser, collector, releases, status, worlds
+from ansible_collections.rebootless.patching.plugins.plugin_utils.controller import action_base as collector
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host import releases, status
+from ansible_collections.rebootless.patching.plugins.plugin_utils.recording import anonymiser, worlds
 
 SPEC = {
     "anonymise": {"type": "bool", "default": False},

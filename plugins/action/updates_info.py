@@ -8,7 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, deciding, door, exposure, record
+from ansible_collections.rebootless.patching.plugins.plugin_utils.base import door
+from ansible_collections.rebootless.patching.plugins.plugin_utils.controller import action_base as collector
+from ansible_collections.rebootless.patching.plugins.plugin_utils.controller import deciding
+from ansible_collections.rebootless.patching.plugins.plugin_utils.decision import exposure
+from ansible_collections.rebootless.patching.plugins.plugin_utils.store import record
 
 SPEC = {
     **deciding.SPEC,

@@ -9,7 +9,10 @@ from typing import Any
 
 from ansible.utils.display import Display
 from ansible_collections.rebootless.patching.plugins.action import fleet_report
-from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, record, run_report, workflow
+from ansible_collections.rebootless.patching.plugins.plugin_utils.awx import workflow
+from ansible_collections.rebootless.patching.plugins.plugin_utils.controller import action_base as collector
+from ansible_collections.rebootless.patching.plugins.plugin_utils.report import render as run_report
+from ansible_collections.rebootless.patching.plugins.plugin_utils.store import record
 
 SPEC = {
     "artifact_bytes": {"type": "int", "default": 1000000},

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Live progress of a rolling run: hands over what ansible-core tells, and writes what plugin_utils/progress.py makes of it."""
+"""Live progress of a rolling run: hands over what ansible-core tells, and writes what plugin_utils/progress/tracker.py makes of it."""
 
 from __future__ import annotations
 
@@ -74,9 +74,9 @@ from typing import Any
 
 from ansible import constants
 from ansible.plugins.callback import CallbackBase
-from ansible_collections.rebootless.patching.plugins.plugin_utils.progress import Line, Progress, Seen
-from ansible_collections.rebootless.patching.plugins.plugin_utils.progress_screen import screen
-from ansible_collections.rebootless.patching.plugins.plugin_utils.report_parts import columns_of, paint, wrap
+from ansible_collections.rebootless.patching.plugins.plugin_utils.progress.screen import screen
+from ansible_collections.rebootless.patching.plugins.plugin_utils.progress.tracker import Line, Progress, Seen
+from ansible_collections.rebootless.patching.plugins.plugin_utils.report.page import columns_of, paint, wrap
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 QUICKEST = 0.1

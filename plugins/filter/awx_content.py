@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.rebootless.patching.plugins.plugin_utils import awx_content
-from ansible_collections.rebootless.patching.plugins.plugin_utils.policy_error import PolicyError
+from ansible_collections.rebootless.patching.plugins.plugin_utils.awx import content as awx_content
+from ansible_collections.rebootless.patching.plugins.plugin_utils.base.checks import PolicyError
 
 
 def fit(content: Mapping[str, Any], settings: Mapping[str, Any] | None = None) -> dict[str, Any]:

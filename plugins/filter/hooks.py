@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils import hooks
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run import hooks
 
 
 class FilterModule:

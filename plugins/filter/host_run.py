@@ -7,7 +7,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils import bitlocker, collector, host_rounds, host_run
+from ansible_collections.rebootless.patching.plugins.plugin_utils.controller import action_base as collector
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run import bitlocker
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run import outcome as host_run
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run import rounds as host_rounds
 
 
 def restart_agreed(

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, rollback_end
-from ansible_collections.rebootless.patching.plugins.plugin_utils.consent import Consent
-from ansible_collections.rebootless.patching.plugins.plugin_utils.policy_error import PolicyError
+from ansible_collections.rebootless.patching.plugins.plugin_utils.base.checks import PolicyError
+from ansible_collections.rebootless.patching.plugins.plugin_utils.controller import action_base as collector
+from ansible_collections.rebootless.patching.plugins.plugin_utils.decision.consent import Consent
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run import rollback_result as rollback_end
 
 
 def rollback_agreed(

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils import rolling
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run import slot as rolling
 
 
 def slot_end(

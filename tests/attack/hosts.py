@@ -25,7 +25,9 @@ from ansible_collections.rebootless.patching.plugins.action import (
     run_report,
     updates_info,
 )
-from ansible_collections.rebootless.patching.plugins.plugin_utils import collector, host_run, record
+from ansible_collections.rebootless.patching.plugins.plugin_utils.controller import action_base as collector
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run import outcome as host_run
+from ansible_collections.rebootless.patching.plugins.plugin_utils.store import record
 from fleet import fast, fast_offers, months
 
 HONEST, LIAR = "honest", "liar"

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from ansible_collections.rebootless.patching.plugins.plugin_utils import decide, policy, releases
-from ansible_collections.rebootless.patching.plugins.plugin_utils.consent import Consent
-from ansible_collections.rebootless.patching.plugins.plugin_utils.policy_error import PolicyError
+from ansible_collections.rebootless.patching.plugins.plugin_utils.base.checks import PolicyError
+from ansible_collections.rebootless.patching.plugins.plugin_utils.decision import decide, policy
+from ansible_collections.rebootless.patching.plugins.plugin_utils.decision.consent import Consent
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host import releases
 from fleet import fast, fast_offers, months
 
 NOW = datetime.fromisoformat("2026-04-15T12:00:00+00:00")

@@ -12,7 +12,9 @@ from typing import Any
 
 import hosts
 import pytest
-from ansible_collections.rebootless.patching.plugins.plugin_utils import host_run, report, run_report
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run import outcome as host_run
+from ansible_collections.rebootless.patching.plugins.plugin_utils.report import render as run_report
+from ansible_collections.rebootless.patching.plugins.plugin_utils.report import status_report as report
 from kinds import FIELDS, PLACES, RUN_ONLY, STRUCTURES, TEXTS, offer
 
 MESSAGE = re.compile(

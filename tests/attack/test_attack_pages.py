@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.rebootless.patching.plugins.plugin_utils import learn_page, msrc
+from ansible_collections.rebootless.patching.plugins.plugin_utils.release_update import learn_page, msrc
 from test_learn_page import GOOD
 from test_msrc import SAMPLE as REMEDIATIONS
 from test_msrc import document

@@ -15,7 +15,7 @@ from typing import Any
 
 import hosts
 import yaml
-from ansible_collections.rebootless.patching.plugins.plugin_utils import record
+from ansible_collections.rebootless.patching.plugins.plugin_utils.store import record
 from conftest import HERE, environment
 from fleet import months
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.rebootless.patching.plugins.plugin_utils import anonymiser, worlds
+from ansible_collections.rebootless.patching.plugins.plugin_utils.recording import anonymiser, worlds
 from fleet import fast
 from fleet import worlds as library
 

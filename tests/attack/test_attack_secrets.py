@@ -12,7 +12,9 @@ from typing import Any
 import hosts
 import pytest
 from ansible_collections.rebootless.patching.plugins.action import health_info
-from ansible_collections.rebootless.patching.plugins.plugin_utils import drain, hooks, record, verify
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run import drain, hooks
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run import health as verify
+from ansible_collections.rebootless.patching.plugins.plugin_utils.store import record
 
 SECRET = "Tr0ub4dor-3-correct-horse"
 # Every shape that a wrong setting has, with a secret in it.

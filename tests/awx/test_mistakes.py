@@ -11,8 +11,8 @@ from typing import Any
 
 import awx_check
 import pytest
-from ansible_collections.rebootless.patching.plugins.plugin_utils import awx_content
-from ansible_collections.rebootless.patching.plugins.plugin_utils.policy_error import PolicyError
+from ansible_collections.rebootless.patching.plugins.plugin_utils.awx import content as awx_content
+from ansible_collections.rebootless.patching.plugins.plugin_utils.base.checks import PolicyError
 
 ROOT = Path(__file__).resolve().parents[2]
 AWX = ROOT / "extensions" / "awx"

@@ -14,7 +14,7 @@ from typing import Any
 
 import chromium
 import pytest
-from ansible_collections.rebootless.patching.plugins.plugin_utils import report
+from ansible_collections.rebootless.patching.plugins.plugin_utils.report import status_report as report
 from chromium import BEYOND, CONTRAST, WIDTHS, drain, head, look, names, rows
 from selenium import webdriver
 from selenium.webdriver.common.by import By

@@ -11,15 +11,13 @@ from typing import Any
 
 import chromium
 import pytest
-from ansible_collections.rebootless.patching.plugins.plugin_utils import (
-    report_parts,
-    run_host,
-    run_page,
-    run_report,
-    run_timeline,
-    run_view,
-    run_words,
-)
+from ansible_collections.rebootless.patching.plugins.plugin_utils.report import host_entry as run_host
+from ansible_collections.rebootless.patching.plugins.plugin_utils.report import host_view as run_view
+from ansible_collections.rebootless.patching.plugins.plugin_utils.report import html as run_page
+from ansible_collections.rebootless.patching.plugins.plugin_utils.report import page as report_parts
+from ansible_collections.rebootless.patching.plugins.plugin_utils.report import render as run_report
+from ansible_collections.rebootless.patching.plugins.plugin_utils.report import timeline as run_timeline
+from ansible_collections.rebootless.patching.plugins.plugin_utils.report import vocabulary as run_words
 from chromium import BEYOND, CONTRAST, WIDTHS, drain, head, look, names
 from selenium import webdriver
 from selenium.webdriver.common.by import By

@@ -18,11 +18,11 @@ from typing import Any
 import documents
 import pytest
 import yaml
-from ansible_collections.rebootless.patching.plugins.plugin_utils import drain, hooks, preflight
-from ansible_collections.rebootless.patching.plugins.plugin_utils.consent import Consent
-from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_spec import FleetSpec
-from ansible_collections.rebootless.patching.plugins.plugin_utils.policy import Policy
-from ansible_collections.rebootless.patching.plugins.plugin_utils.verify import Wanted
+from ansible_collections.rebootless.patching.plugins.plugin_utils.decision.consent import Consent
+from ansible_collections.rebootless.patching.plugins.plugin_utils.decision.policy import Policy
+from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet.spec import FleetSpec
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run import drain, hooks, preflight
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run.health import Wanted
 from documents import ROOT, Block
 
 PATHS = documents.paths()

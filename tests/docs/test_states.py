@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import make_states
 import pytest
-from ansible_collections.rebootless.patching.plugins.plugin_utils import decide, pending_reboot, reasons, track
-from ansible_collections.rebootless.patching.plugins.plugin_utils.run_words import OUTCOMES
+from ansible_collections.rebootless.patching.plugins.plugin_utils.decision import decide
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host import pending_restart as pending_reboot
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host import reasons, track
+from ansible_collections.rebootless.patching.plugins.plugin_utils.report.vocabulary import OUTCOMES
 
 PAGE = make_states.DEST.read_text(encoding="utf-8")
 WORDS = {*track.STATES, *pending_reboot.CLASSES, *decide.DECISIONS, *decide.OFFER_DECISIONS, *OUTCOMES}

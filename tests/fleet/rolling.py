@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible_collections.rebootless.patching.plugins.plugin_utils import record
-from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_state import State
+from ansible_collections.rebootless.patching.plugins.plugin_utils.store import record
+from ansible_collections.rebootless.patching.plugins.plugin_utils.store.leases import State
 from conftest import Run
 from fleet import months
 from monthly import FORKS, QUICK, WITH_VARIABLES, write

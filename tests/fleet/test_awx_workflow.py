@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible_collections.rebootless.patching.plugins.plugin_utils import workflow
-from ansible_collections.rebootless.patching.plugins.plugin_utils.status import iso
+from ansible_collections.rebootless.patching.plugins.plugin_utils.awx import workflow
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host.status import iso
 from conftest import HERE, Run
 from fleet import months
 from monthly import write

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.rebootless.patching.plugins.plugin_utils import calendar, releases, status
+from ansible_collections.rebootless.patching.plugins.plugin_utils.base import patch_tuesday as calendar
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host import releases, status
 from fleet import cli, fast, months, updates, worlds
 from fleet.host import VERSION, Host
 from fleet.months import PRODUCTS, SERVER_2022, SERVER_2025, WINDOWS_11_24H2, WINDOWS_11_25H2

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.rebootless.patching.plugins.plugin_utils import record
+from ansible_collections.rebootless.patching.plugins.plugin_utils.store import record
 from conftest import HERE, Run, nearest, simfleet
 from fleet import worlds as library
 from monthly import of_hosts, saved, write

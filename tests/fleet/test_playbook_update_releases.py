@@ -229,7 +229,7 @@ def test_new_table_starts_from_the_collections_own(folder: Path) -> None:
     (folder / "releases.json").unlink()
     answer = play(folder, [])
     assert (answer.status, answer.result["changed"]) == (0, True)
-    shipped = ROOT / "plugins" / "plugin_utils" / "data" / "releases.json"
+    shipped = ROOT / "plugins" / "plugin_utils" / "host" / "data" / "releases.json"
     assert json.loads((folder / "releases.json").read_text()) == json.loads(shipped.read_text())
 
 

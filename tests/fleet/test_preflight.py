@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.rebootless.patching.plugins.plugin_utils import bitlocker
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run import bitlocker
 from conftest import HERE, Run, executors, simfleet
 
 WORLDS = HERE / "worlds-preflight"

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.rebootless.patching.plugins.plugin_utils import hooks, record
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run import hooks
+from ansible_collections.rebootless.patching.plugins.plugin_utils.store import record
 from conftest import LONG, Run, executors, simfleet
 from fleet import months
 from monthly import of_hosts, saved, write

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.rebootless.patching.plugins.action import health_info
-from ansible_collections.rebootless.patching.plugins.plugin_utils import verify as core
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run import health as core
 from conftest import HERE, Run, nearest
 from fleet import worlds as library
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.rebootless.patching.plugins.plugin_utils import record
+from ansible_collections.rebootless.patching.plugins.plugin_utils.store import record
 from conftest import Run, environment
 from monthly import FORKS
 from rolling import ROLLING, fleet, of_groups, one_by_one, roll, write

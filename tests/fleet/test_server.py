@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 import winrm
 import yaml
-from ansible_collections.rebootless.patching.plugins.plugin_utils import pending_reboot
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host import pending_restart as pending_reboot
 from conftest import HERE, Run, simfleet
 from fleet import cli, executors, fast, faults, model, payload, pwsh, restart, server, tls, worlds
 from fleet.host import REBOOT_PENDING, VERSION, Host

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.rebootless.patching.plugins.plugin_utils import releases, status
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host import releases, status
 from conftest import HERE, LONG, Run, executors, simfleet
 from fleet import fast, worlds
 

@@ -30,7 +30,7 @@ import yaml
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "fleet"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "build" / "collections"))
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils import record
+from ansible_collections.rebootless.patching.plugins.plugin_utils.store import record
 from fleet import months
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -29,8 +29,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "fleet"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "build" / "collections"))
 
 import best_possible
-from ansible_collections.rebootless.patching.plugins.plugin_utils import calendar, decide, exposure, releases
-from ansible_collections.rebootless.patching.plugins.plugin_utils.policy import Policy
+from ansible_collections.rebootless.patching.plugins.plugin_utils.base import patch_tuesday as calendar
+from ansible_collections.rebootless.patching.plugins.plugin_utils.decision import decide, exposure
+from ansible_collections.rebootless.patching.plugins.plugin_utils.decision.policy import Policy
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host import releases
 from best_possible import Case, Month, Times
 from fleet import cli, fast, fast_offers, months, updates, worlds
 from fleet.host import Host

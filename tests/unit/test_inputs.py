@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.rebootless.patching.plugins.plugin_utils import inputs
+from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet import inputs
 
 ROOT = Path(__file__).resolve().parents[2]
 SPECS: dict[str, Any] = yaml.safe_load((ROOT / "roles/inputs/meta/argument_specs.yml").read_text(encoding="utf-8"))[

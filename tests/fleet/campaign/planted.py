@@ -17,7 +17,7 @@ from .play import play
 from .rows import ROWS, Row, due
 
 PARTS = ("plugins", "roles", "playbooks", "meta", "galaxy.yml")
-ADMISSION, HOST_RUN = "plugins/plugin_utils/fleet_admission.py", "plugins/plugin_utils/host_run.py"
+ADMISSION, HOST_RUN = "plugins/plugin_utils/fleet/admission.py", "plugins/plugin_utils/host_run/outcome.py"
 WAITING = replace(ROWS["none"], world=due(reboot={"down_seconds": 6}))
 NOT_STARTED = replace(ROWS["none"], outcome=("not_started",), restarts=0, world=due())
 

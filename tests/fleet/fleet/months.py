@@ -23,7 +23,7 @@ from . import worlds
 from .host import CBS, INSTALL_PENDING, VERSION, data, number
 
 FRAGMENTS = Path(__file__).resolve().parent.parent / "worlds"
-HISTORY = Path(__file__).resolve().parents[3] / "plugins" / "plugin_utils" / "data" / "releases.json"
+HISTORY = Path(__file__).resolve().parents[3] / "plugins" / "plugin_utils" / "host" / "data" / "releases.json"
 ID_SPACE = uuid.UUID("6a2b1c0e-93f4-4b0c-8d57-51f1ee7a0f00")
 RELEASE_TIME = time(17, tzinfo=UTC)
 TUESDAY = 1

@@ -22,8 +22,8 @@ import pytest
 import yaml
 from ansible.errors import AnsibleError
 from ansible_collections.rebootless.patching.plugins.action import fleet_gate, fleet_plan, fleet_slot
-from ansible_collections.rebootless.patching.plugins.plugin_utils import record
-from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_state import State
+from ansible_collections.rebootless.patching.plugins.plugin_utils.store import record
+from ansible_collections.rebootless.patching.plugins.plugin_utils.store.leases import State
 
 ROOT = Path(__file__).resolve().parents[4]
 HOSTS = [{"name": name, "groups": ["web"], "seconds": 60} for name in ("a", "b", "c")]
@@ -443,7 +443,7 @@ def test_a_killed_run_leaves_orphans_and_no_process(tmp_path: Path) -> None:
         assert not select.select([handle], [], [], 0.1)[0], process.communicate()[0]
     os.close(handle)
     state = State(tmp_path / "state")
-    beats = list(processes(b"fleet_beat.py\0" + bytes(state.beat_file("r1"))))
+    beats = list(processes(b"heartbeat.py\0" + bytes(state.beat_file("r1"))))
     assert len(beats) == 1
     alive = [lease["alive"] for lease in state.leases()]
     process.send_signal(signal.SIGKILL)

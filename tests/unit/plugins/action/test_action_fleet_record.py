@@ -15,7 +15,7 @@ import pytest
 import yaml
 from ansible.errors import AnsibleError
 from ansible_collections.rebootless.patching.plugins.action import fleet_record
-from ansible_collections.rebootless.patching.plugins.plugin_utils import record
+from ansible_collections.rebootless.patching.plugins.plugin_utils.store import record
 
 ROOT = Path(__file__).resolve().parents[4]
 

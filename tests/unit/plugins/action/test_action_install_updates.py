@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.rebootless.patching.plugins.action import install_updates
-from ansible_collections.rebootless.patching.plugins.plugin_utils import collector
+from ansible_collections.rebootless.patching.plugins.plugin_utils.controller import action_base as collector
 from winrm import exceptions as winrm_errors
 
 LATER = 3600.0

@@ -16,16 +16,13 @@ from typing import Any
 
 import pytest
 from ansible_collections.rebootless.patching.plugins.action import fleet_record
-from ansible_collections.rebootless.patching.plugins.plugin_utils import (
-    collector,
-    disk,
-    fleet_plan,
-    fleet_state,
-    record,
-)
-from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_admission import Ask
-from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_spec import FleetSpec
-from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet_state import State
+from ansible_collections.rebootless.patching.plugins.plugin_utils.controller import action_base as collector
+from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet import plan as fleet_plan
+from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet.admission import Ask
+from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet.spec import FleetSpec
+from ansible_collections.rebootless.patching.plugins.plugin_utils.store import disk, record
+from ansible_collections.rebootless.patching.plugins.plugin_utils.store import leases as fleet_state
+from ansible_collections.rebootless.patching.plugins.plugin_utils.store.leases import State
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "plugin_utils"))
 cases: Any = __import__("decide_cases")

@@ -15,7 +15,7 @@ import yaml
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible_collections.rebootless.patching.plugins.action import remove_update as action
 from ansible_collections.rebootless.patching.plugins.modules import remove_update as documented
-from ansible_collections.rebootless.patching.plugins.plugin_utils import rollback_end
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run import rollback_result as rollback_end
 
 ROOT = Path(__file__).resolve().parents[4]
 sys.path.insert(0, str(ROOT / "tests" / "unit" / "plugins" / "plugin_utils"))

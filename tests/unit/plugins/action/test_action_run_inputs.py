@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.rebootless.patching.plugins.action import run_inputs
-from ansible_collections.rebootless.patching.plugins.plugin_utils import inputs, record
+from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet import inputs
+from ansible_collections.rebootless.patching.plugins.plugin_utils.store import record
 
 
 def test_places_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,8 @@ import pytest
 import yaml
 from ansible.errors import AnsibleError
 from ansible_collections.rebootless.patching.plugins.action import run_report as action
-from ansible_collections.rebootless.patching.plugins.plugin_utils import record, run_report
+from ansible_collections.rebootless.patching.plugins.plugin_utils.report import render as run_report
+from ansible_collections.rebootless.patching.plugins.plugin_utils.store import record
 
 ROOT = Path(__file__).resolve().parents[4]
 sys.path.insert(0, str(ROOT / "tests" / "unit" / "plugins" / "plugin_utils"))

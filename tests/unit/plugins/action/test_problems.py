@@ -9,14 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from ansible_collections.rebootless.patching.plugins.plugin_utils import (
-    collector,
-    host_run,
-    reasons,
-    releases,
-    report_parts,
-    status,
-)
+from ansible_collections.rebootless.patching.plugins.plugin_utils.controller import action_base as collector
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host import reasons, releases, status
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run import outcome as host_run
+from ansible_collections.rebootless.patching.plugins.plugin_utils.report import page as report_parts
 
 ROOT = Path(__file__).resolve().parents[4]
 TABLE = releases.ReleaseTable.load(releases.shipped())

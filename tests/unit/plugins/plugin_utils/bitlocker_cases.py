@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import Signals
+from ansible_collections.rebootless.patching.plugins.plugin_utils.base.signals import Signals
 
 NONE = {"ok": True, "value": None, "error": None}
 UEFI = "bitlocker_policy_uefi"

@@ -8,9 +8,9 @@ import json
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils import decide
-from ansible_collections.rebootless.patching.plugins.plugin_utils.consent import Consent
-from ansible_collections.rebootless.patching.plugins.plugin_utils.policy import CATEGORIES, Policy
+from ansible_collections.rebootless.patching.plugins.plugin_utils.decision import decide
+from ansible_collections.rebootless.patching.plugins.plugin_utils.decision.consent import Consent
+from ansible_collections.rebootless.patching.plugins.plugin_utils.decision.policy import CATEGORIES, Policy
 from healthy import S25_ARC, healthy
 from realistic import TABLE, Raw, build, kbs, ok
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils import releases, status
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host import releases, status
 
 Raw = dict[str, Any]
 Status = dict[str, Any]

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import run_examples as examples
-from ansible_collections.rebootless.patching.plugins.plugin_utils import record, run_history, run_report
+from ansible_collections.rebootless.patching.plugins.plugin_utils.report import render as run_report
+from ansible_collections.rebootless.patching.plugins.plugin_utils.store import record, run_history
 
 Json = dict[str, Any]
 START = datetime(2026, 9, 20, 20, 0, tzinfo=UTC)

@@ -14,14 +14,14 @@ import pytest
 from ansible_collections.rebootless.patching.plugins import plugin_utils
 
 # No core: they ask hosts and need ansible-core.
-ASKING = {"collector", "deciding"}
+ASKING = {"action_base", "deciding"}
 # What the rules themselves fill in, step by step.
-FILLED_IN = {"decide.Restart", "progress.Member", "rulings.Ruling", "track.Verdict"}
+FILLED_IN = {"decide.Restart", "tracker.Member", "case.Ruling", "track.Verdict"}
 
 
 def dataclasses_of_the_core() -> Iterator[type]:
     """Every dataclass that a module of the core defines."""
-    for found in pkgutil.iter_modules(plugin_utils.__path__, f"{plugin_utils.__name__}."):
+    for found in pkgutil.walk_packages(plugin_utils.__path__, f"{plugin_utils.__name__}."):
         if found.name.rsplit(".", 1)[-1] in ASKING:
             continue
         module = importlib.import_module(found.name)
@@ -31,7 +31,7 @@ def dataclasses_of_the_core() -> Iterator[type]:
 
 
 def name_of(one: type) -> str:
-    """`rulings.Case`."""
+    """`case.Case`."""
     return f"{one.__module__.rsplit('.', 1)[-1]}.{one.__name__}"
 
 

@@ -15,23 +15,20 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils import (
-    host_rounds,
-    host_run,
-    install,
-    rollback,
-    rollback_end,
-    status,
-    untouchable,
-)
-from ansible_collections.rebootless.patching.plugins.plugin_utils.consent import Consent
-from ansible_collections.rebootless.patching.plugins.plugin_utils.policy import CATEGORIES, Policy
-from ansible_collections.rebootless.patching.plugins.plugin_utils.signals import Signals
+from ansible_collections.rebootless.patching.plugins.plugin_utils.base.signals import Signals
+from ansible_collections.rebootless.patching.plugins.plugin_utils.decision.consent import Consent
+from ansible_collections.rebootless.patching.plugins.plugin_utils.decision.policy import CATEGORIES, Policy
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host import status, untouchable
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run import install
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run import outcome as host_run
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run import rollback_plan as rollback
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run import rollback_result as rollback_end
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run import rounds as host_rounds
 from decide_cases import SQL_SERVER
 from hypothesis import given, settings
 from realistic import Raw, failed, ok
 from test_decide_properties import FEW, SEEDS, TABLE, WINDOWS, Host, _host
-from test_rollback import HOTPATCH, JULY, package
+from test_rollback_plan import HOTPATCH, JULY, package
 
 BATCH = 10
 RUNS = 20 if FEW else 4_000

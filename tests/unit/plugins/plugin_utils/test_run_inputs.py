@@ -1,13 +1,13 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""plugin_utils/inputs.py: what a run is refused for before any host is asked."""
+"""plugin_utils/fleet/inputs.py: what a run is refused for before any host is asked."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from ansible_collections.rebootless.patching.plugins.plugin_utils import inputs
+from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet import inputs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
