@@ -74,9 +74,9 @@ from typing import Any
 
 from ansible import constants
 from ansible.plugins.callback import CallbackBase
+from ansible_collections.rebootless.patching.plugins.plugin_utils.base.text import columns_of, paint, wrap
 from ansible_collections.rebootless.patching.plugins.plugin_utils.progress.screen import screen
 from ansible_collections.rebootless.patching.plugins.plugin_utils.progress.tracker import Line, Progress, Seen
-from ansible_collections.rebootless.patching.plugins.plugin_utils.report.page import columns_of, paint, wrap
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 QUICKEST = 0.1

@@ -15,12 +15,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ansible_collections.rebootless.patching.plugins.plugin_utils.base.checks import PolicyError
+from ansible_collections.rebootless.patching.plugins.plugin_utils.base.signals import JITTER
 from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet import plan as fleet_plan
 from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet.plan import RUN, named
 from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet.spec import DEFAULTS, FleetSpec
 from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run.drain import STATES
 from ansible_collections.rebootless.patching.plugins.plugin_utils.report import document as run_data
-from ansible_collections.rebootless.patching.plugins.plugin_utils.report.host_entry import JITTER, blank
+from ansible_collections.rebootless.patching.plugins.plugin_utils.report.host_entry import blank
 
 SCHEMA = 1
 # An empty pattern means all hosts to Ansible.

@@ -12,6 +12,8 @@ from typing import Any, Final
 
 LARGEST = 2**32
 LONGEST = 255
+# A restart moves the boot time by more seconds than a clock that is set right.
+JITTER = 120
 KB = re.compile(r"KB[0-9]{6,8}")
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 

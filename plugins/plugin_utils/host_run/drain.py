@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils.base.signals import moment, shown
+from ansible_collections.rebootless.patching.plugins.plugin_utils.base.signals import JITTER, moment, shown
 from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run import drain_memory
 from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run import health as verify
 from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run.drain_memory import (
@@ -26,7 +26,6 @@ from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run.drain
     TYPES,
     MemoryProblem,
 )
-from ansible_collections.rebootless.patching.plugins.plugin_utils.report.host_entry import JITTER
 
 STATES = ("drained", "active")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")

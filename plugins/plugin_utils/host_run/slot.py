@@ -93,3 +93,8 @@ def at_work(decision: Mapping[str, Any] | None, result: Mapping[str, Any]) -> bo
         not offered and last.get("decision") == "blocked"
     )
     return busy or (result.get("install") or {}).get("outcome") == "still_installing"
+
+
+def stays(slot: Mapping[str, Any]) -> bool:
+    """Whether the host of a slot is not back."""
+    return slot["kept"] is True or any(one["to"] is None for one in slot["out"])

@@ -8,6 +8,15 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 
+from ansible_collections.rebootless.patching.plugins.plugin_utils.base.text import (
+    clean,
+    columns_of,
+    counted,
+    pad,
+    paint,
+    shorten,
+    wrap,
+)
 from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet.plan import RUN, named
 from ansible_collections.rebootless.patching.plugins.plugin_utils.progress.tracker import (
     BAD,
@@ -18,15 +27,6 @@ from ansible_collections.rebootless.patching.plugins.plugin_utils.progress.track
     clock,
     counts,
     ticking,
-)
-from ansible_collections.rebootless.patching.plugins.plugin_utils.report.page import (
-    clean,
-    columns_of,
-    counted,
-    pad,
-    paint,
-    shorten,
-    wrap,
 )
 
 NARROWEST = 40

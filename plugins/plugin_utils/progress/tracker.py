@@ -15,11 +15,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from ansible_collections.rebootless.patching.plugins.plugin_utils.base.checks import PolicyError
+from ansible_collections.rebootless.patching.plugins.plugin_utils.base.text import clean, counted
 from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet import admission as fleet_admission
 from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet.plan import RUN, Host, named
 from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet.spec import ESTIMATE, FleetSpec
 from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet.time_left import Pace, Turn, Wave, time_left
-from ansible_collections.rebootless.patching.plugins.plugin_utils.report.page import clean, counted
 
 OURS = "rebootless.patching."
 SLOT = f"{OURS}fleet_slot"

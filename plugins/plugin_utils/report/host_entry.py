@@ -9,11 +9,10 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils.report.timeline import stays
+from ansible_collections.rebootless.patching.plugins.plugin_utils.base.signals import JITTER
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run.slot import stays
 from ansible_collections.rebootless.patching.plugins.plugin_utils.report.vocabulary import GOOD, NEXT_STEPS, OUT_STEP
 
-# A restart moves the boot time by more than what a clock that is set right moves it.
-JITTER = 120
 # The decision of a host that has none in the record.
 NO_DECISION: dict[str, Any] = {
     "reached": None,

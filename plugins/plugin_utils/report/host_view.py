@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ansible_collections.rebootless.patching.plugins.plugin_utils.base.text import clean, counted
 from ansible_collections.rebootless.patching.plugins.plugin_utils.report.host_entry import (
     ID_LISTS,
     NO_DECISION,
@@ -14,13 +15,7 @@ from ansible_collections.rebootless.patching.plugins.plugin_utils.report.host_en
     restarts_of,
     unasked,
 )
-from ansible_collections.rebootless.patching.plugins.plugin_utils.report.page import (
-    Word,
-    clean,
-    counted,
-    moment,
-    problem_words,
-)
+from ansible_collections.rebootless.patching.plugins.plugin_utils.report.page import Word, moment, problem_words
 from ansible_collections.rebootless.patching.plugins.plugin_utils.report.vocabulary import (
     ANSWERS,
     DECISION_ORDER,

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run.slot import stays
 from ansible_collections.rebootless.patching.plugins.plugin_utils.report import timeline as run_timeline
 from ansible_collections.rebootless.patching.plugins.plugin_utils.report.host_entry import unasked
 from ansible_collections.rebootless.patching.plugins.plugin_utils.report.host_view import (
@@ -125,7 +126,7 @@ def html(doc: Mapping[str, Any]) -> str:
 # What the template says of a host.
 SAY = {
     "age": age_words,
-    "stays": run_timeline.stays,
+    "stays": stays,
     "caption": run_timeline.caption,
     "consent": consent_words,
     "done": done_words,

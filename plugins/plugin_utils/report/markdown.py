@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.rebootless.patching.plugins.plugin_utils.base.text import counted
 from ansible_collections.rebootless.patching.plugins.plugin_utils.report import timeline as run_timeline
 from ansible_collections.rebootless.patching.plugins.plugin_utils.report.host_view import (
     View,
@@ -23,7 +24,7 @@ from ansible_collections.rebootless.patching.plugins.plugin_utils.report.host_vi
     views,
     word_of,
 )
-from ansible_collections.rebootless.patching.plugins.plugin_utils.report.page import STATES, counted, label, md, moment
+from ansible_collections.rebootless.patching.plugins.plugin_utils.report.page import STATES, label, md, moment
 from ansible_collections.rebootless.patching.plugins.plugin_utils.report.totals import about, comparison_words, totals
 from ansible_collections.rebootless.patching.plugins.plugin_utils.report.vocabulary import (
     OFFER_DECISIONS,

@@ -7,6 +7,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ansible_collections.rebootless.patching.plugins.plugin_utils.base.text import (
+    clean,
+    columns_of,
+    counted,
+    pad,
+    paint,
+    shorten,
+    wrap,
+)
 from ansible_collections.rebootless.patching.plugins.plugin_utils.host import status
 from ansible_collections.rebootless.patching.plugins.plugin_utils.report.page import (
     CLASSES,
@@ -15,21 +24,14 @@ from ansible_collections.rebootless.patching.plugins.plugin_utils.report.page im
     PRODUCTS,
     STATES,
     URGENCY,
-    clean,
-    columns_of,
-    counted,
     lost,
     md,
     moment,
-    pad,
     page,
-    paint,
     pending_words,
     problem_words,
     segments,
-    shorten,
     urgency,
-    wrap,
 )
 
 __all__ = [

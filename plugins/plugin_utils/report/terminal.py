@@ -7,6 +7,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ansible_collections.rebootless.patching.plugins.plugin_utils.base.text import (
+    clean,
+    columns_of,
+    counted,
+    pad,
+    paint,
+    wrap,
+)
 from ansible_collections.rebootless.patching.plugins.plugin_utils.report.host_view import (
     View,
     missing_groups,
@@ -18,17 +26,7 @@ from ansible_collections.rebootless.patching.plugins.plugin_utils.report.host_vi
     views,
     word_of,
 )
-from ansible_collections.rebootless.patching.plugins.plugin_utils.report.page import (
-    NARROWEST,
-    STATES,
-    clean,
-    columns_of,
-    counted,
-    label,
-    pad,
-    paint,
-    wrap,
-)
+from ansible_collections.rebootless.patching.plugins.plugin_utils.report.page import NARROWEST, STATES, label
 from ansible_collections.rebootless.patching.plugins.plugin_utils.report.totals import about, totals
 from ansible_collections.rebootless.patching.plugins.plugin_utils.report.vocabulary import (
     kb_words,

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils.report.page import clean, moment
+from ansible_collections.rebootless.patching.plugins.plugin_utils.base.text import clean
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run.slot import stays
+from ansible_collections.rebootless.patching.plugins.plugin_utils.report.page import moment
 from ansible_collections.rebootless.patching.plugins.plugin_utils.report.vocabulary import span
 
 # Minutes between two marks of the axis; the finest of which at most this many intervals fit, also on a phone.
@@ -22,11 +24,6 @@ NOT_BACK = "NOT BACK"
 def seconds(start: str, end: str) -> int:
     """From one time to another, at least none."""
     return max(0, int((datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()))
-
-
-def stays(slot: Mapping[str, Any]) -> bool:
-    """Whether the host of a slot is not back."""
-    return slot["kept"] is True or any(one["to"] is None for one in slot["out"])
 
 
 def ended(slot: Mapping[str, Any]) -> str:

@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.rebootless.patching.plugins.plugin_utils.report.page import Word, clean, counted, label, moment
+from ansible_collections.rebootless.patching.plugins.plugin_utils.base.text import clean, counted
+from ansible_collections.rebootless.patching.plugins.plugin_utils.report.page import Word, label, moment
 from ansible_collections.rebootless.patching.plugins.plugin_utils.report.vocabulary import (
     DECISIONS,
     OFFER_DECISIONS,

@@ -8,14 +8,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from ansible_collections.rebootless.patching.plugins.plugin_utils.base.text import clean, columns_of, counted
 from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run import outcome as host_run
-from ansible_collections.rebootless.patching.plugins.plugin_utils.report.page import (
-    Word,
-    clean,
-    columns_of,
-    counted,
-    moment,
-)
+from ansible_collections.rebootless.patching.plugins.plugin_utils.report.page import Word, moment
 
 # In the order of the bar.
 DECISIONS: dict[str, Word] = {

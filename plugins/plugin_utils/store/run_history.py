@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from ansible_collections.rebootless.patching.plugins.plugin_utils.base.signals import moment
-from ansible_collections.rebootless.patching.plugins.plugin_utils.report.timeline import stays
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run.slot import stays
 from ansible_collections.rebootless.patching.plugins.plugin_utils.store import record
 
 Entry = Mapping[str, Any]

@@ -13,7 +13,19 @@ from ansible_collections.rebootless.patching.plugins import plugin_utils
 
 ROOT = Path(next(iter(plugin_utils.__path__)))
 OURS = "ansible_collections.rebootless.patching.plugins."
-ANY = {"base", "host", "decision", "host_run", "fleet", "report", "progress", "awx", "release_update", "recording", "store"}
+ANY = {
+    "base",
+    "host",
+    "decision",
+    "host_run",
+    "fleet",
+    "report",
+    "progress",
+    "awx",
+    "release_update",
+    "recording",
+    "store",
+}
 # Package to the packages that it may import beside itself.
 MAY: dict[str, set[str]] = {
     "base": set(),

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from ansible_collections.rebootless.patching.plugins.plugin_utils.base.text import columns_of
 from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet import plan as fleet_plan
 from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet.plan import Host
 from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet.spec import FleetSpec
@@ -17,7 +18,6 @@ from ansible_collections.rebootless.patching.plugins.plugin_utils.fleet.time_lef
 from ansible_collections.rebootless.patching.plugins.plugin_utils.progress import tracker as progress
 from ansible_collections.rebootless.patching.plugins.plugin_utils.progress.screen import screen
 from ansible_collections.rebootless.patching.plugins.plugin_utils.progress.tracker import OURS, Line, Progress, Seen
-from ansible_collections.rebootless.patching.plugins.plugin_utils.report.page import columns_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -15,6 +15,7 @@ from typing import Any
 import jsonschema
 import pytest
 import run_examples as examples
+from ansible_collections.rebootless.patching.plugins.plugin_utils.base.text import clean, columns_of
 from ansible_collections.rebootless.patching.plugins.plugin_utils.decision import decide, policy
 from ansible_collections.rebootless.patching.plugins.plugin_utils.report import host_entry as run_host
 from ansible_collections.rebootless.patching.plugins.plugin_utils.report import host_view as run_view
@@ -709,7 +710,7 @@ def test_about() -> None:
 def test_terminal_keeps_to_its_width(doc: Json, width: int, color: bool) -> None:
     for line in run_report.terminal(doc, width, color).splitlines():
         plain = re.sub(r"\x1b\[[0-9;]*m", "", line)
-        assert report_parts.columns_of(plain) <= max(width, report_parts.NARROWEST)
+        assert columns_of(plain) <= max(width, report_parts.NARROWEST)
         assert plain == plain.rstrip()
 
 
@@ -915,11 +916,11 @@ def test_nothing_of_a_host_becomes_markup_or_steers_a_terminal(kind: str, text: 
     bad, good = hostile(kind, text), hostile(kind, "plain")
     page, plain = Page(run_report.html(bad)), Page(run_report.html(good))
     assert [tag for tag, _attrs in page.tags] == [tag for tag, _attrs in plain.tags]
-    assert report_parts.clean(text) in page.text
+    assert clean(text) in page.text
     for width in (80, 200):
         shown = run_report.terminal(bad, width)
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f\u202a-\u202e]", shown)
-        assert max(map(report_parts.columns_of, shown.splitlines())) <= width
+        assert max(map(columns_of, shown.splitlines())) <= width
     marked = run_report.markdown(bad)
     assert not re.search(r"<(?!br>)", marked)
     assert not re.search(r"(?<!\\)[`\[\]*]", marked)
@@ -1095,7 +1096,7 @@ def check(doc: Json) -> None:
     """A document is valid, and every rendering of it is sound."""
     VALIDATORS[doc["kind"]].validate(json.loads(json.dumps(doc)))
     for width in (80, 200):
-        assert max(map(report_parts.columns_of, run_report.terminal(doc, width).splitlines())) <= width
+        assert max(map(columns_of, run_report.terminal(doc, width).splitlines())) <= width
     assert run_report.markdown(doc).endswith("\n")
     rows = [attrs for tag, attrs in Page(run_report.html(doc)).tags if tag == "tbody" and "data-host" in attrs]
     assert len(rows) == len(doc["hosts"])

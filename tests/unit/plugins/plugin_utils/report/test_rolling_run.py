@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import run_examples as examples
 import run_rolling as rolling
+from ansible_collections.rebootless.patching.plugins.plugin_utils.base.text import clean, columns_of
 from ansible_collections.rebootless.patching.plugins.plugin_utils.report import document as run_data
 from ansible_collections.rebootless.patching.plugins.plugin_utils.report import host_entry as run_host
 from ansible_collections.rebootless.patching.plugins.plugin_utils.report import host_view as run_view
-from ansible_collections.rebootless.patching.plugins.plugin_utils.report import page as report_parts
 from ansible_collections.rebootless.patching.plugins.plugin_utils.report import render as run_report
 from ansible_collections.rebootless.patching.plugins.plugin_utils.report import timeline as run_timeline
 from ansible_collections.rebootless.patching.plugins.plugin_utils.report import totals as run_totals
@@ -132,8 +132,8 @@ def test_hosts_left_out_stand_before_everything_else() -> None:
     assert '<a class="loud" href="#out">' in source
     # They are told of once.
     assert "failures" not in ids
-    for clean in (run(), plan()):
-        for text in (run_report.terminal(clean, 120), run_report.markdown(clean), run_report.html(clean)):
+    for told in (run(), plan()):
+        for text in (run_report.terminal(told, 120), run_report.markdown(told), run_report.html(told)):
             assert "OUT OF SERVICE" not in text
             assert 'id="out"' not in text
 
@@ -483,11 +483,11 @@ def test_nothing_of_it_becomes_markup_or_steers_a_terminal(text: str) -> None:
     bad, good = hostile(text), hostile("plain")
     page, plain = Page(run_report.html(bad)), Page(run_report.html(good))
     assert [tag for tag, _attrs in page.tags] == [tag for tag, _attrs in plain.tags]
-    assert report_parts.clean(text) in page.text
+    assert clean(text) in page.text
     for width in (80, 200):
         shown = run_report.terminal(bad, width)
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f\u202a-\u202e]", shown)
-        assert max(map(report_parts.columns_of, shown.splitlines())) <= width
+        assert max(map(columns_of, shown.splitlines())) <= width
     marked = run_report.markdown(bad)
     assert not re.search(r"<(?!br>)", marked)
     for row in (line for line in marked.splitlines() if line.startswith("|")):

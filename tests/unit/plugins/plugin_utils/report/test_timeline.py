@@ -188,7 +188,7 @@ def test_without_a_slot_there_is_no_bar_of_one_and_no_time_is_a_narrow_one() -> 
 
 @pytest.mark.parametrize(("kept", "out", "stays"), [(True, [], True), (False, [OPEN], True), (None, [], False)])
 def test_who_stays_out(kept: bool | None, out: list[Json], stays: bool) -> None:
-    assert run_timeline.stays(slot(kept=kept, out=out)) is stays
+    assert stays(slot(kept=kept, out=out)) is stays
 
 
 MINUTES = st.integers(0, 60 * 24 * 40)

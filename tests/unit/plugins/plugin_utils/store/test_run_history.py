@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import run_rolling as rolling
-from ansible_collections.rebootless.patching.plugins.plugin_utils.report.timeline import stays
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run.slot import stays
 from ansible_collections.rebootless.patching.plugins.plugin_utils.store import record, run_history
 from hypothesis import given
 from hypothesis import strategies as st
