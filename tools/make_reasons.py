@@ -54,7 +54,7 @@ RISKS_HEAD = """\
 ## Restart risks
 
 What may restart a host without a run of this collection (`restart_risks`). They explain no state. Sources: \
-facts/windows-hotpatch.md section 6 (platform patching), facts/pending-reboot-and-linux.md section 1.1, source 19 \
+facts/windows-hotpatch.md section 6 (platform patching), facts/pending-restart.md section 1.1, source 19 \
 (Configuration Manager); the policies are Windows' own.
 """
 # Code, meaning, fix; the details of a host are made in restart_risks.py.

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What waits for a restart, by class. Sources and their meaning: facts/pending-reboot-and-linux.md section 1.1."""
+"""What waits for a restart, by class. Sources and their meaning: facts/pending-restart.md section 1.1."""
 
 from __future__ import annotations
 

@@ -285,13 +285,13 @@ REASONS: dict[str, Kind] = {
         CAUSE,
         "Windows is in the boot phase of servicing; what it comes to is seen when that has ended.",
         "Leave the host alone and ask again in some minutes.",
-        "facts/pending-reboot-and-linux.md section 1.1, source 2",
+        "facts/pending-restart.md section 1.1, source 2",
     ),
     "restart_unknown": Kind(
         CAUSE,
         "Whether servicing waits for a restart could not be read in full ({what}).",
         "{advice}.",
-        "facts/pending-reboot-and-linux.md section 1.4",
+        "facts/pending-restart.md section 1.4",
     ),
     "release_table_outdated": Kind(
         WARNING,

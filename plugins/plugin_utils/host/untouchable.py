@@ -49,7 +49,7 @@ class Mark(NamedTuple):
 
 MARKS = (
     Mark(
-        # facts/pending-reboot-and-linux.md section 1.1, source 2: the host is mid-update, do not touch, wait.
+        # facts/pending-restart.md section 1.1, source 2: the host is mid-update, do not touch, wait.
         "servicing_in_progress",
         "cbs_reboot_in_progress",
         "Windows is in the boot phase of servicing: leave it alone and wait.",

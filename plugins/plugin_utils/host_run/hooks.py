@@ -4,7 +4,7 @@
 
 A hook belongs to one host while others are under way. What reaches beyond it is refused: under strategy host_pinned
 `run_once` runs on every host, `pause` stops all of them, and the words for whole plays do not work
-(facts/peers-and-style.md 1.4); a host that ends its play is never put back, and nobody records how it ended.
+(facts/rolling-runs.md section 1); a host that ends its play is never put back, and nobody records how it ended.
 """
 
 from __future__ import annotations

@@ -260,7 +260,7 @@ def outcome(results: Sequence[Mapping[str, Any]]) -> str:
 def restart_wanted_by(before: Signals, after: Signals, pending: bool | None) -> list[str] | None:
     """The ids of the updates behind a pending restart, where the host tells; None when it does not.
 
-    Source: names of the values under `Auto Update\\RebootRequired` are update ids (facts/pending-reboot-and-linux.md 1.1).
+    Source: names of the values under `Auto Update\\RebootRequired` are update ids (facts/pending-restart.md 1.1).
     """
     if pending is False:
         return []
