@@ -2,5 +2,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A real host as a simulated host.
 
-Internal: no promise to other collections. May import nothing of ours.
+Internal: no promise to other collections. May import base.
 """
