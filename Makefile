@@ -116,13 +116,7 @@ attack: env-test env-oldest ## Hosts that lie, broken answers, secrets: with the
 mutants: env-test ## Mutation testing of the core; survivors are listed with the reason why each is harmless
 	$(BIN)/python tools/mutants.py
 
-powershell-next: env-test env-next ## Every playbook once, with the newest prerelease of ansible-core
-	REBOOTLESS_CONTROLLER=$(CURDIR)/.venv/next/bin $(PYTEST) $(SIDE_BY_SIDE) tests/fleet/test_present.py
-
-lock: env-test ## requirements/*.txt anew from requirements/*.in: all that is pulled in, with hashes
-	tools/lock
-
-mutants: env-test ## Hand-made mutations of the collector's PowerShell, each of which must turn a test red
+powershell-mutants: env-test ## Hand-made mutations of the collector's PowerShell, each of which must turn a test red
 	$(BIN)/python tools/powershell_mutants.py
 
 bench: env-test ## Time of a status for 12, 50 and 200 simulated hosts beside win_ping
