@@ -186,9 +186,9 @@ def test_without_a_slot_there_is_no_bar_of_one_and_no_time_is_a_narrow_one() -> 
     assert alone["ticks"] == [{"x": 0.0, "label": "21:00"}, {"x": 100.0, "label": "21:01"}]
 
 
-@pytest.mark.parametrize(("kept", "out", "stays"), [(True, [], True), (False, [OPEN], True), (None, [], False)])
-def test_who_stays_out(kept: bool | None, out: list[Json], stays: bool) -> None:
-    assert stays(slot(kept=kept, out=out)) is stays
+@pytest.mark.parametrize(("kept", "out", "gone"), [(True, [], True), (False, [OPEN], True), (None, [], False)])
+def test_who_stays_out(kept: bool | None, out: list[Json], gone: bool) -> None:
+    assert stays(slot(kept=kept, out=out)) is gone
 
 
 MINUTES = st.integers(0, 60 * 24 * 40)
