@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from ansible_collections.rebootless.patching.plugins.plugin_utils.host_run.slot import stays
 from ansible_collections.rebootless.patching.plugins.plugin_utils.report import document as run_data
 from ansible_collections.rebootless.patching.plugins.plugin_utils.report import timeline as run_timeline
 from hypothesis import given
