@@ -21,7 +21,11 @@ def citations() -> dict[tuple[str, str], list[str]]:
     found: dict[tuple[str, str], list[str]] = {}
     for name in filter(None, names):
         path = ROOT / name
-        if path.is_file() and path.suffix in {".py", ".md", ".rst", ".yml", ".json", ".ps1", ".psm1"} and path != Path(__file__):
+        if (
+            path.is_file()
+            and path.suffix in {".py", ".md", ".rst", ".yml", ".json", ".ps1", ".psm1"}
+            and path != Path(__file__)
+        ):
             for file, section in CITED.findall(path.read_text(encoding="utf-8")):
                 found.setdefault((file, section), []).append(name)
     return found
