@@ -29,6 +29,8 @@ RUNS: list[tuple[str, str, dict[str, object], list[str]]] = [
         (FLEET / "kinds.txt").read_text(encoding="utf-8").split(),
     ),
     ("worlds-offers", "offers.yml", {"offers_ways": ["auto", "always"]}, ["*"]),
+    # Updates with files.
+    ("worlds", "offers.yml", {"offers_ways": ["auto"]}, ["s25-offers-hotpatch"]),
     (
         "worlds-drain",
         "drain.yml",
