@@ -200,7 +200,7 @@ def parse(content: bytes, name: str = "the record") -> tuple[list[dict[str, Any]
 def _line(line: bytes) -> dict[str, Any] | str:
     """The entry of a line, or what is wrong with it."""
     try:
-        found = json.loads(line.decode("utf-8"))
+        found = json.loads(line.decode("utf-8"), parse_constant=_number, parse_float=_number)
     # Deep nesting ends in a RecursionError.
     except (ValueError, RecursionError):
         return "not JSON"
@@ -213,6 +213,17 @@ def _line(line: bytes) -> dict[str, Any] | str:
         return f"{', '.join(wrong)} missing or of a wrong kind"
     held, wrong = record_shapes.held(found["step"], found["data"])
     return f"{found['step']}: {'; '.join(wrong[:MOST_NAMED])}" if wrong else found | {"data": held}
+
+
+def _number(text: str) -> float:
+    """A number of a line; NaN and the infinities are none: the record writes none, and no report could be written with one.
+
+    :raises ValueError: it is none
+    """
+    found = float(text.replace("Infinity", "inf"))
+    if not math.isfinite(found):
+        raise ValueError(f"{text} is no JSON")
+    return found
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 Json = dict[str, Any]
-ROOT = Path(__file__).resolve().parents[5]
+ROOT = Path(__file__).resolve().parents[4]
 NOW = datetime(2026, 9, 20, 12, tzinfo=UTC)
 FEW = {"ber-web-01.corp.example", "ber-web-05.corp.example", rolling.KEPT, rolling.LOST, rolling.TWICE}
 LINES = [one for one in rolling.entries() if one["host"] is None or one["host"] in FEW]
@@ -228,7 +229,10 @@ def test_a_value_of_a_wrong_kind_is_named_and_ends_no_report(
     told = rendered(tmp_path_factory.getbasetemp() / "mutated.jsonl", lines)
     step = LINES[number]["step"]
     changed = {"step": step, "data": lines[number].get("data")}
-    if way[0] == "data" and isinstance(changed["data"], dict) and record_shapes.held(step, changed["data"])[1]:
+    if isinstance(value, float) and not math.isfinite(value):
+        # The whole line is no JSON then.
+        assert any("not JSON" in one for one in told)
+    elif way[0] == "data" and isinstance(changed["data"], dict) and record_shapes.held(step, changed["data"])[1]:
         assert any(f"line {number + 1}: {step}: " in one for one in told)
 
 
@@ -285,3 +289,13 @@ def test_installations_of_which_one_tells_too_little_are_not_made_one(changes: J
     entries, problems = record.parse(content(lines))
     assert problems == []
     assert record.results(entries, rolling.RUN)[0]["install"] == lines[1]["data"]
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999"])
+def test_a_number_that_is_none_is_no_json(number: str) -> None:
+    broken = content(LINES).replace(b'"data": {', b'"data": {"odd": ' + number.encode() + b", ", 1)
+    assert broken != content(LINES)
+    entries, problems = record.parse(broken)
+    assert len(entries) == len(LINES) - 1
+    assert [one for one in problems if one.endswith("not JSON.")] == problems
+    assert len(problems) == 1
