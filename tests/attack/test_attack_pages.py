@@ -140,12 +140,12 @@ DOCUMENTS: dict[str, str] = {
 }
 
 
-# What is counted as no fix, beside the fixes of the document.
+# What may be counted as no fix, beside the fixes of the document; an older Python refuses the depth.
 HARMLESS = ("deep in a field",)
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_a_document_is_refused_in_a_sentence(name: str) -> None:
     refused = said(lambda: msrc.read(DOCUMENTS[name], "2026-Mar"), msrc.MsrcError)
-    assert (refused is None) is (name in HARMLESS)
+    assert refused is not None or name in HARMLESS
     assert refused is None or whole(refused), refused[:300]
