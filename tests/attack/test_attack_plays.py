@@ -47,6 +47,8 @@ def play(
         json.dumps({"rebootless_dest": str(folder / "out")}),
     ]
     found = environment() | {"ANSIBLE_ACTION_PLUGINS": str(HERE / "playbooks" / "action_plugins"), "COLUMNS": "160"}
+    # The run's name is the same each time, so its leases are not to be found by the next one.
+    found["XDG_STATE_HOME"] = str(folder / "state")
     return subprocess.run(
         [*fleet, *command, *extra], capture_output=True, text=True, env=found, cwd=folder, timeout=300, check=False
     )
