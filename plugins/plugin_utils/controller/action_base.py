@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the action plugins share: read a host's signals once, name what went wrong, load the release table.
 
-Not part of the core: this room is the only one of plugin_utils that knows Ansible.
+Not part of the core: this package is the only one of plugin_utils that knows Ansible.
 """
 
 from __future__ import annotations
